@@ -1,0 +1,65 @@
+"""Kubernetes quantities: ``500m``, ``2``, ``1.5``, ``2Gi``, ``1e3``; parse, compare, print.
+
+Source: apimachinery ``resource.Quantity``. The value is exact (a Fraction), the text is what was
+written, so that a manifest shows the user's own words; equality and order are by value.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from fractions import Fraction
+
+from attrs import field, frozen
+
+_SUFFIXES = {
+    "n": Fraction(1, 10**9), "u": Fraction(1, 10**6), "m": Fraction(1, 1000), "": Fraction(1),
+    "k": Fraction(10**3), "M": Fraction(10**6), "G": Fraction(10**9), "T": Fraction(10**12),
+    "P": Fraction(10**15), "E": Fraction(10**18),
+    "Ki": Fraction(2**10), "Mi": Fraction(2**20), "Gi": Fraction(2**30), "Ti": Fraction(2**40),
+    "Pi": Fraction(2**50), "Ei": Fraction(2**60),
+}  # fmt: skip
+_NUMBER = re.compile(r"(?P<number>\+?(?:\d+\.?\d*|\.\d+))(?:(?P<exponent>[eE][+-]?\d{1,3})|(?P<suffix>[A-Za-z]*))", re.ASCII)
+
+
+@functools.total_ordering
+@frozen(eq=False)
+class Quantity:
+    """A non-negative amount of a resource (cores, bytes, devices)."""
+
+    value: Fraction
+    text: str = field(repr=True)
+
+    @classmethod
+    def parse(cls, text: str) -> Quantity:
+        """ValueError, with a sentence for the user, for anything that is no quantity."""
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            raise ValueError(f"{text!r} is not a quantity (a number with an optional suffix: 500m, 2, 1.5Gi)")
+        suffix = match["suffix"] or ""
+        if suffix not in _SUFFIXES:
+            known = ", ".join(each for each in _SUFFIXES if each)
+            raise ValueError(f"{text!r} has the unknown suffix {suffix!r} (known: {known})")
+        number = Fraction(match["number"].lstrip("+").rstrip(".") if match["number"][-1] == "." else match["number"].lstrip("+"))
+        if match["exponent"]:
+            number *= Fraction(10) ** int(match["exponent"][1:])
+        return cls(number * _SUFFIXES[suffix], text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __int__(self) -> int:
+        """Rounded up to a whole, as Kubernetes does."""
+        return -int(-self.value // 1)
+
+    def __eq__(self, other: object) -> bool:
+        return self.value == other.value if isinstance(other, Quantity) else NotImplemented
+
+    def __lt__(self, other: Quantity) -> bool:
+        return self.value < other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
