@@ -12,7 +12,8 @@
     ├── StoreError             the job store cannot be read or written
     └── JobError               a job ended otherwise than well; raised where a cell or a call ends
         ├── JobFailedError     it failed by itself
-        └── JobStoppedError    it was stopped: by the user, by its deadline, by the kernel's end
+        ├── JobStoppedError    it was stopped: by the user, by its deadline, by the kernel's end
+        └── JobLeftError       it goes on, but this process follows it no more
 
 A foreign exception never leaves an adapter: it is translated there and chained with ``from``.
 IPython prints a CiaoError by its ``_render_traceback_``: the message, never Ciao's own frames.
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+_AROUND = 80  # characters shown on either side of a mistake
 _RED, _BOLD, _RESET = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 
@@ -49,14 +51,20 @@ class Place:
         return where
 
     def caret(self) -> tuple[str, ...]:
-        """The line and, below it, the caret under the place; nothing when there is no text."""
+        """The line and, below it, the caret under the place; nothing when there is no text.
+
+        Of a very long line only the part around the place.
+        """
         if not self.text:
             return ()
+        begin = max(0, self.column - 1 - _AROUND) if len(self.text) > 2 * _AROUND else 0
+        text = self.text[begin : begin + 2 * _AROUND]
         if not self.column:
-            return (f"    {self.text}",)
+            return (f"    {text}",)
         # Tabs before the caret stay tabs, so that it stands under its character in any terminal.
-        lead = "".join("\t" if c == "\t" else " " for c in self.text[: self.column - 1])
-        return (f"    {self.text}", f"    {lead}{'^' * max(1, self.width)}")
+        lead = "".join("\t" if c == "\t" else " " for c in text[: self.column - 1 - begin])
+        width = max(1, min(self.width, len(text) - len(lead)))
+        return (f"    {text}", f"    {lead}{'^' * width}")
 
 
 class CiaoError(Exception):
@@ -146,6 +154,10 @@ class JobError(CiaoError):
         super().__init__(message)
         self.job = job
 
+    def _render_traceback_(self) -> list[str]:
+        first, *rest = super()._render_traceback_()
+        return [first, *(" " * (len(self.title) + 2) + line for line in rest)]
+
 
 class JobFailedError(JobError):
     title = "JobFailed"
@@ -153,3 +165,7 @@ class JobFailedError(JobError):
 
 class JobStoppedError(JobError):
     title = "JobStopped"
+
+
+class JobLeftError(JobError):
+    title = "JobLeft"

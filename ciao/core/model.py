@@ -10,7 +10,7 @@ import enum
 import hashlib
 from collections.abc import Iterable
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from ciao.core.quantity import Quantity
 
@@ -112,7 +112,7 @@ class Placement:
 
     def said(self) -> tuple[str, ...]:
         """The names of the fields that were set, in order."""
-        return tuple(name for name in self.__slots__ if not name.startswith("__") and getattr(self, name))
+        return tuple(each.name for each in fields(Placement) if getattr(self, each.name))
 
 
 @frozen(kw_only=True)
@@ -193,10 +193,14 @@ class Image:
 
 @frozen
 class Mounted:
-    """Files that appear in every replica, beside each other; ``cell.py`` is what runs."""
+    """Files that appear in every replica, beside each other; ``cell.py`` is what runs.
+
+    ``directory`` is where it runs, on targets that share the user's disk (absolute path).
+    """
 
     files: tuple[SourceFile, ...]
     digest: str
+    directory: str = ""
 
 
 Artifact = Image | Mounted

@@ -87,8 +87,10 @@ class Backend(Protocol):
     - ``check`` answers without creating anything; nothing exists afterwards. It never raises for
       what the user can mend: that is a Finding.
     - ``render`` is pure: the documents that ``submit`` would create.
-    - ``submit`` is all or nothing: when it raises, nothing of the job is left; when it returns, the
-      job exists and its ``LogChunk`` and ``ReplicaSeen`` can be watched.
+    - ``submit`` is all or nothing: when it raises or is cancelled, nothing of the job is left; when it returns, the
+      job exists and its ``LogChunk`` and ``ReplicaSeen`` can be watched. The launcher has created the job's
+      record in the store before (with a handle that has no uid yet). The same job may be submitted again once it
+      has ended (``%retries``): it gets another uid, and its logs go on.
     - ``watch`` first replays what is so (the newest ReplicaSeen of each replica, one LogChunk for
       what its log holds past the cursor, an outcome), then what changes, in order. The iterator ends
       when every replica has ended and every byte of every log has been reported, or after ``JobGone``.
@@ -286,9 +288,7 @@ class Inbox(Protocol):
 
     def after(self, seconds: float, name: str) -> None: ...
 
-    def merged(
-        self, observations: AsyncIterator[Observation]
-    ) -> AbstractAsyncContextManager[AsyncIterator[Input]]: ...
+    def merged(self, observations: AsyncIterator[Observation]) -> AbstractAsyncContextManager[AsyncIterator[Input]]: ...
 
     async def unless_stopped(self, work: Awaitable[T]) -> T: ...
 
@@ -301,14 +301,17 @@ class Interrupted(Exception):
 class Definition:
     """What the notebook knows of a name: its source as a module-level statement.
 
-    ``kind`` is function, class, import, module or value. ``text`` is the source (an ``import …`` line
-    for imports; the file's text for a local module, with ``path``).
+    ``kind`` is function, class, import (``text``: import statements that bind the name) or module (``name``
+    dotted, ``text`` of its file at ``path``, relative to the notebook's directory, with ``/``).
+    ``origin`` and ``line`` say where it was written: line 5 of ``Cell In [2]``.
     """
 
     name: str
     kind: str
     text: str
     path: str = ""
+    origin: str = ""
+    line: int = 1
 
 
 class Notebook(Protocol):
@@ -317,7 +320,11 @@ class Notebook(Protocol):
     - ``has``: the user's name is defined there (not IPython's own, not a builtin).
     - ``value``: the name's value as JSON text; SourceError when it is not plain data (None, bool, int,
       float, str, list, tuple, dict with str keys of those) or larger than 1 MiB.
-    - ``definition``: its source; SourceError when it has none (a value, or made by exec).
+    - ``definition``: its source (never kind module); SourceError when it has none (a value, or made by exec).
+    - ``module``: the file of a module by its dotted name, when it lies in the notebook's directory; None for
+      modules that are installed, built in, or not found. A package's is its ``__init__.py``.
+
+    Asking changes nothing and runs no code of the user's.
     """
 
     def has(self, name: str) -> bool: ...
@@ -325,3 +332,5 @@ class Notebook(Protocol):
     def value(self, name: str) -> str: ...
 
     def definition(self, name: str) -> Definition: ...
+
+    def module(self, dotted: str) -> Definition | None: ...

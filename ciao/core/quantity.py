@@ -19,7 +19,12 @@ _SUFFIXES = {
     "Ki": Fraction(2**10), "Mi": Fraction(2**20), "Gi": Fraction(2**30), "Ti": Fraction(2**40),
     "Pi": Fraction(2**50), "Ei": Fraction(2**60),
 }  # fmt: skip
-_NUMBER = re.compile(r"(?P<number>\+?(?:\d+\.?\d*|\.\d+))(?:(?P<exponent>[eE][+-]?\d{1,3})|(?P<suffix>[A-Za-z]*))", re.ASCII)
+_QUANTITY = re.compile(
+    r"\+?(?P<whole>\d*)(?:\.(?P<part>\d*))?(?:[eE](?P<exponent>[+-]?\d{1,3})|(?P<suffix>[A-Za-z]*))", re.ASCII
+)
+# The API server caps larger amounts without a word; a cap that nobody sees is worse than an error.
+_LARGEST = 2**63 - 1
+_LONGEST = 64
 
 
 @functools.total_ordering
@@ -33,17 +38,19 @@ class Quantity:
     @classmethod
     def parse(cls, text: str) -> Quantity:
         """ValueError, with a sentence for the user, for anything that is no quantity."""
-        match = _NUMBER.fullmatch(text)
-        if match is None:
+        match = _QUANTITY.fullmatch(text) if len(text) <= _LONGEST else None
+        if match is None or not (match["whole"] or match["part"]):
             raise ValueError(f"{text!r} is not a quantity (a number with an optional suffix: 500m, 2, 1.5Gi)")
         suffix = match["suffix"] or ""
         if suffix not in _SUFFIXES:
             known = ", ".join(each for each in _SUFFIXES if each)
             raise ValueError(f"{text!r} has the unknown suffix {suffix!r} (known: {known})")
-        number = Fraction(match["number"].lstrip("+").rstrip(".") if match["number"][-1] == "." else match["number"].lstrip("+"))
-        if match["exponent"]:
-            number *= Fraction(10) ** int(match["exponent"][1:])
-        return cls(number * _SUFFIXES[suffix], text)
+        part = match["part"] or ""
+        number = Fraction(int(match["whole"] + part), 10 ** len(part))
+        value = number * Fraction(10) ** int(match["exponent"] or 0) * _SUFFIXES[suffix]
+        if value > _LARGEST:
+            raise ValueError(f"{text!r} is more than a quantity can be (2^63 - 1)")
+        return cls(value, text)
 
     def __str__(self) -> str:
         return self.text

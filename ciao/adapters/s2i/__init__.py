@@ -1,0 +1,1 @@
+"""Builders: how a source becomes what a target runs. One file each."""

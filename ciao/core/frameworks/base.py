@@ -60,7 +60,8 @@ class Framework:
     """A framework as Ciao needs to know it.
 
     ``default_role`` is what a bare ``%framework=`` runs one replica of; ``implied`` roles are added with one replica
-    when any other role was named (PyTorch's master). ``kind``, ``container`` and ``port`` are Kubeflow's.
+    when any other role was named (PyTorch's master); of the roles in one group of ``exclusive`` a job has at most one.
+    ``kind``, ``container`` and ``port`` are Kubeflow's.
     ``environment`` gives, in order, what the operator would add to a replica's environment, for targets that
     have no operator; ``addresses`` has one entry per replica. ``nproc_launcher``: may run under torchrun.
     """
@@ -75,6 +76,7 @@ class Framework:
     port: int
     environment: Environment = field(repr=False)
     implied: tuple[str, ...] = ()
+    exclusive: tuple[tuple[str, ...], ...] = ()
     nproc_launcher: bool = False
     doc: str = ""
 

@@ -1,0 +1,60 @@
+# What a developer types. Each target makes what it needs into .venv first (tools/environment.py): a fresh machine
+# needs Python 3.11 or newer and make, nothing else. `make PYTHON=python3.12 …` chooses the interpreter.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# What is not given to a target's command: make test ARGS="-k grammar"
+ARGS ?=
+
+need = @$(PYTHON) tools/environment.py --venv $(VENV)
+
+.PHONY: help demo lab test e2e check coverage bench pictures clean
+
+help:  ## this list
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo:  ## train a network on three processes from a notebook cell, and look at what failures say
+	$(need) demo torch
+	@$(BIN)/python tools/demo.py $(ARGS)
+
+lab:  ## JupyterLab on the examples, with the kernel Ciao
+	$(need) lab torch
+	@$(BIN)/jupyter lab --ServerApp.root_dir=examples --LabApp.default_url=/lab/tree/01-pytorch-ddp.ipynb $(ARGS)
+
+test:  ## all tests: the core, real processes on this machine, a real kernel
+	$(need) test torch
+	@$(BIN)/python -m pytest $(ARGS)
+
+e2e:  ## the end-to-end tests alone: a real kernel process, and the demo's notebooks run in it
+	$(need) test demo torch
+	@$(BIN)/python -m pytest tests/kernel $(ARGS)
+	@$(BIN)/python tools/demo.py
+
+check:  ## ruff, mypy --strict, the walls between the layers
+	$(need) lint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+coverage:  ## the core's coverage by branch; at least 98 %
+	$(need) test torch
+	@$(BIN)/python -m pytest tests/unit --cov=ciao.core --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=98 $(ARGS)
+
+bench:  ## the numbers of docs/benchmarks.md, measured here (minutes)
+	$(need) bench torch
+	@$(BIN)/python -m bench $(ARGS)
+
+pictures:  ## the screenshots of README.md, taken in JupyterLab (needs Chromium)
+	$(need) pictures torch
+	@$(BIN)/python tools/pictures.py $(ARGS)
+
+clean:  ## remove all that these targets made, .venv too
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

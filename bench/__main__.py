@@ -1,0 +1,102 @@
+"""``python -m bench``: every number of the README, measured here and now, with its goal and the verdict.
+
+    python -m bench                    all of it (minutes)
+    python -m bench --only flood       what has "flood" in its name
+    python -m bench --quick --write    few repetitions; the table also into bench/RESULTS.md
+
+Exit code 1 when a goal is missed or a measurement fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from bench import flood, interrupt, many, small, start
+from bench.measure import Row
+
+Measurement = Callable[[Path, bool], list[Row]]
+ALL: dict[str, Measurement] = {
+    "start": start.start,
+    "cell": start.cell,
+    "first-line": small.first_line,
+    "empty": small.empty,
+    "flood-rate": flood.rate,
+    "flood-memory": flood.memory,
+    "interrupt": interrupt.interrupt,
+    "many": many.many,
+}
+_COLUMNS = ("what", "Ciao", "beside", "result", "goal", "verdict")
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether every goal is met."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=f"Measurements: {', '.join(ALL)}")
+    parser.add_argument("--only", action="append", metavar="NAME", help="those whose name contains NAME")
+    parser.add_argument("--quick", action="store_true", help="few repetitions: does it work, roughly what comes out")
+    parser.add_argument("--write", action="store_true", help="write bench/RESULTS.md")
+    chosen = parser.parse_args()
+    names = [name for name in ALL if not chosen.only or any(word in name for word in chosen.only)]
+    if not names:
+        parser.error(f"no measurement of that name; there are: {', '.join(ALL)}")
+    machine = describe()
+    print("\n".join(machine), flush=True)
+    rows = [row for name in names for row in measured(name, chosen.quick)]
+    report = [*machine, "", *table(rows)]
+    print("\n" + "\n".join(table(rows)))
+    if chosen.write:
+        head = ["# Numbers", "", f"`python -m bench{' --quick' if chosen.quick else ''}`", ""]
+        Path(__file__).with_name("RESULTS.md").write_text("\n".join([*head, *report]) + "\n")
+    return 0 if all(row.good is not False for row in rows) else 1
+
+
+def measured(name: str, quick: bool) -> list[Row]:
+    """The rows of one measurement; one that fails is a missed row, and the others go on."""
+    print(f"… {name}", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory(prefix="ciao-bench-") as directory:
+        try:
+            return ALL[name](Path(directory), quick)
+        except Exception as error:  # noqa: BLE001 - whatever failed, the other numbers are still wanted
+            return [Row(name, "-", "-", f"{type(error).__name__}: {error}".replace("\n", " ")[:300], "-", False)]
+
+
+def describe() -> list[str]:
+    """The machine and what was measured, as lines of Markdown."""
+    packages = ("ciao-kernel", "ipykernel", "jupyter-client", "pyzmq", "tornado", "torch")
+    memory = psutil.virtual_memory().total / 2**30
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return [
+        f"- {cores} cores, {memory:.0f} GiB, load {os.getloadavg()[0]:.1f}; "
+        f"{platform.system()} {platform.release()} {platform.machine()}",
+        f"- Python {platform.python_version()}; " + ", ".join(f"{name} {_version(name)}" for name in packages),
+        "- medians; ratios and differences are of pairs taken one after the other in this run (least-greatest)",
+    ]
+
+
+def table(rows: list[Row]) -> list[str]:
+    """A Markdown table, padded so that it also reads well in a terminal."""
+    cells = [_COLUMNS, *((row.what, row.ours, row.theirs, row.result, row.goal, row.verdict) for row in rows)]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(_COLUMNS))]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in cells
+    ]
+    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
