@@ -6,6 +6,7 @@ compared with what was written: all lines, in order, none lost.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -44,7 +45,7 @@ def rate(directory: Path, quick: bool) -> list[Row]:
             lambda: lines / _cat(directory, blocks) / 1e6,
             2 if quick else 5,
         )
-    what = f"log path, {REPLICAS} replicas, {lines / 1e6:.1f} million lines, all on disk in order"
+    what = f"log path, {REPLICAS} replicas, {lines / 1e6:.1f} million lines on disk in order, beside cat"
     return [ratio_row(what, taken, "million lines/s", at_least=0.5)]
 
 
@@ -86,6 +87,7 @@ def _flood(live: LiveKernel, directory: Path, blocks: int) -> Answer:
     logs = directory / "jobs" / "local" / name / "logs"
     for replica in ("master-0", *(f"worker-{index}" for index in range(REPLICAS - 1))):
         _verify(logs / f"{replica}.log", replica, blocks)
+    shutil.rmtree(logs.parent)  # the next one shall find as much room
     return answer
 
 

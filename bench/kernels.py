@@ -17,10 +17,8 @@ import psutil
 import zmq
 from jupyter_client import BlockingKernelClient, KernelManager
 
-from ciao.kernel.install import kernel_json
-
 PLAIN = (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}")
-CIAO = tuple(map(str, kernel_json(sys.executable)["argv"]))
+CIAO = (sys.executable, "-P", "-m", "ciao.kernel", "-f", "{connection_file}")  # as the kernelspec says
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class LiveKernel:
         self.client.start_channels()
         self._reply(self.client.kernel_info(), 60.0)
         self.ready_after = time.perf_counter() - began
-        self.process = psutil.Process(self.manager.provisioner.pid)  # type: ignore[union-attr]
+        self.process = psutil.Process(self.manager.provisioner.pid)
         self.client.wait_for_ready(timeout=60)
 
     def execute(self, code: str, timeout: float = 300.0) -> Answer:

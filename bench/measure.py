@@ -78,7 +78,7 @@ def ratio_row(
 def difference_row(what: str, taken: Pairs, unit: str, *, at_most: float) -> Row:
     """A row whose goal is a difference in the unit of the measurements."""
     middle = statistics.median(taken.differences)
-    result = f"{middle:+.1f} {unit} {span(taken.differences)}"
+    result = f"{'+' if middle > 0 else ''}{_number(middle)} {unit} {span(taken.differences)}"
     goal = f"<= +{at_most:g} {unit}" if at_most else "faster"
     return Row(what, amount(taken.ours, unit), amount(taken.theirs, unit), result, goal, middle <= at_most)
 
@@ -87,16 +87,20 @@ def limit_row(what: str, values: Sequence[float], unit: str, *, at_most: float) 
     """A row without a peer: the worst value counts."""
     worst = max(values)
     return Row(
-        what, amount(values, unit), "-", f"{worst:.1f} {unit} at most", f"<= {at_most:g} {unit}", worst <= at_most
+        what, amount(values, unit), "-", f"{_number(worst)} {unit} at most", f"<= {at_most:g} {unit}", worst <= at_most
     )
 
 
 def amount(values: Sequence[float], unit: str) -> str:
     """The median with its unit, and how many values it stands for."""
-    return f"{statistics.median(values):.1f} {unit} (n={len(values)})"
+    return f"{_number(statistics.median(values))} {unit} (n={len(values)})"
 
 
 def span(values: Sequence[float]) -> str:
-    """``(0.98-1.04)``: least and greatest."""
-    digits = 3 if max(abs(value) for value in values) < 10 else 1
-    return f"({min(values):.{digits}f}-{max(values):.{digits}f})"
+    """``(0.98 to 1.04)``: least and greatest."""
+    return f"({_number(min(values))} to {_number(max(values))})"
+
+
+def _number(value: float) -> str:
+    """Three digits that count, but whole numbers in full."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

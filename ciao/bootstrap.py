@@ -119,7 +119,7 @@ class App:
             raise UserError(f"{record.handle.name} has no replica {request.replica}", hint=hint)
         readers = {replica: self.store.reader(record.handle, replica) for replica in wanted}
         return _closing(
-            logs.log_text(readers, request, now=self._clock.now(), label=record.label), list(readers.values())
+            logs.log_text(readers, request, now=self._clock.now(), label=record.label, origins=record.origins), list(readers.values())
         )
 
     # -- settings --------------------------------------------------------------------------------

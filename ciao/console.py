@@ -227,7 +227,8 @@ class Console:
     def _view_of(self, handle: JobHandle) -> LogView:
         store = self._store
         record = store.get(handle.target, handle.name)
-        label = record.label if record is not None else self._voice.place
+        label, origins = (record.label, record.origins) if record is not None else (self._voice.place, ())
         return LogView(
-            lambda replica: store.reader(handle, replica), label, budget=None, job=handle.name, voice=self._voice
-        )
+            lambda replica: store.reader(handle, replica), label,
+            budget=None, job=handle.name, voice=self._voice, origins=origins,
+        )  # fmt: skip

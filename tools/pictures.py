@@ -62,6 +62,7 @@ for step in range(1, 1000):
 def main() -> int:
     """Take every picture; 0 when all are there."""
     parser = argparse.ArgumentParser(description="Take the screenshots of README.md.")
+    parser.add_argument("pictures", nargs="*", default=[take.__name__ for take in PICTURES], metavar="PICTURE")
     parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
     chosen = parser.parse_args()
     if chosen.browser is None:
@@ -72,10 +73,14 @@ def main() -> int:
         browser = player.chromium.launch(executable_path=chosen.browser, args=list(FLAGS))
         context = browser.new_context(viewport={"width": WIDTH, "height": 2600}, device_scale_factor=1.5)
         context.request.get(f"{address}/api/status?token={token}")
-        for take in (demo, failure, completion, interrupt):
+        for take in (each for each in PICTURES if each.__name__ in chosen.pictures):
             print(f"· {take.__name__}", flush=True)
             with contextlib.closing(context.new_page()) as page:
-                take(page, address)
+                try:
+                    take(page, address)
+                except BaseException:
+                    page.screenshot(path=WORK / "what-was-there.png")
+                    raise
         browser.close()
     return 0
 
@@ -128,6 +133,9 @@ def interrupt(page: Any, address: str) -> None:
     book.wait()
     assert "JobStopped" in cell.inner_text(), cell.inner_text()
     book.shoot("interrupt", cell)
+
+
+PICTURES = (demo, failure, completion, interrupt)
 
 
 class Book:

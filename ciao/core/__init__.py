@@ -1,0 +1,1 @@
+"""The pure core: everything that can be decided without touching the world."""

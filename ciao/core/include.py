@@ -16,8 +16,8 @@ from attrs import evolve
 from ciao.core.closure import Closure
 from ciao.core.errors import Place, SourceError
 from ciao.core.events import Note
-from ciao.core.logtext import NAMES_FILE, Origin
-from ciao.core.model import Source, SourceFile
+from ciao.core.logtext import NAMES_FILE
+from ciao.core.model import Origin, Source, SourceFile
 from ciao.core.names import missing
 from ciao.core.ports import Notebook
 from ciao.core.requests import Launch

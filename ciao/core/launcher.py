@@ -187,8 +187,8 @@ class Following:
             handle = await self._inbox.unless_stopped(self._ports.backend.submit(self._state.job.spec, self._artifact))
         except Interrupted:
             await self._hear(_nothing())
-            return
-        await self._resubmitted(handle)
+        else:
+            await self._resubmitted(handle)
 
     async def _resubmitted(self, handle: JobHandle) -> None:
         step = lifecycle.resubmitted(self._state, handle, self._ports.clock.now())

@@ -311,13 +311,11 @@ def _end(state: State, at: float) -> Step:
 
 
 def _diagnosis(state: State, outcome: Outcome, at: float) -> Diagnosis | None:
-    match outcome:
-        case Outcome.SUCCEEDED:
-            return None
-        case Outcome.STOPPED:
-            return diagnosis.stopped(_facts(state), state.reason, at)
-        case Outcome.FAILED:
-            return diagnosis.diagnose(_facts(state), state.message)
+    if outcome is Outcome.SUCCEEDED:
+        return None
+    if outcome is Outcome.STOPPED:
+        return diagnosis.stopped(_facts(state), state.reason, at)
+    return diagnosis.diagnose(_facts(state), state.message)
 
 
 def _facts(state: State) -> Facts:

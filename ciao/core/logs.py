@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from attrs import frozen
 
 from ciao.core.errors import Place, UserError
-from ciao.core.logtext import Origin, clean_line, prefix, show
-from ciao.core.model import Replica
+from ciao.core.logtext import clean_line, prefix, show
+from ciao.core.model import Origin, Replica
 from ciao.core.ports import LogReader
 from ciao.core.requests import Logs
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from attrs import frozen
-
-from ciao.core.model import Replica
+from ciao.core.model import Origin, Replica
 
 CELL_FILE = "cell.py"
 NAMES_FILE = "ciao_names.py"
@@ -44,16 +42,6 @@ _HARMLESS = {
     **dict.fromkeys((0x2028, 0x2029), 0x2424),
 }
 _HARMLESS_COLOURED = {code: to for code, to in _HARMLESS.items() if code != 0x1B}
-
-
-@frozen
-class Origin:
-    """Lines ``first .. last`` of ``ciao_names.py`` were written elsewhere: ``line`` of ``label`` and on."""
-
-    first: int
-    last: int
-    label: str
-    line: int
 
 
 def clean_line(raw: bytes, label: str, origins: Sequence[Origin] = ()) -> str:

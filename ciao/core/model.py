@@ -184,6 +184,16 @@ class Source:
 
 
 @frozen
+class Origin:
+    """Lines ``first .. last`` of ``ciao_names.py`` were written elsewhere: ``line`` of ``label`` and on."""
+
+    first: int
+    last: int
+    label: str
+    line: int
+
+
+@frozen
 class Image:
     """An image in a registry, pinned: ``reference`` is pulled by ``digest``."""
 

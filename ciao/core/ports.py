@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from attrs import frozen
 
 from ciao.core.events import Input, Observation, Outcome, Progress
-from ciao.core.model import Artifact, JobHandle, JobSpec, Replica, Source
+from ciao.core.model import Artifact, JobHandle, JobSpec, Origin, Replica, Source
 
 T = TypeVar("T")
 Report = Callable[[Progress], None]
@@ -74,7 +74,8 @@ class JobSummary:
 class Stop:
     """How to stop. ``replicas`` None: all. ``grace`` in seconds between asking (SIGTERM) and
     forcing (SIGKILL), None: the backend's own; 0: force now. ``remove``: also delete what the job
-    left on the target (objects, pods); logs in the job store stay."""
+    left on the target (objects, pods); logs in the job store stay.
+    """
 
     replicas: tuple[Replica, ...] | None = None
     grace: float | None = None
@@ -161,6 +162,7 @@ class JobRecord:
     ended: float | None = None
     outcome: Outcome | None = None
     summary: str = ""
+    origins: tuple[Origin, ...] = ()
 
     @property
     def replicas(self) -> tuple[Replica, ...]:
@@ -203,7 +205,8 @@ class LogReader(Protocol):
 
 class LogWriter(Protocol):
     """The one writer of a job's logs. ``append`` never raises for a full disk or a reached limit:
-    it drops the bytes, returns None, and ``trouble`` says why, once and for good."""
+    it drops the bytes, returns None, and ``trouble`` says why, once and for good.
+    """
 
     def append(self, replica: Replica, data: bytes, at: float) -> tuple[int, int, int, int] | None:
         """(first_line, count, offset, end) of what was appended, as in ``LogChunk``."""
@@ -249,7 +252,8 @@ class WorkspaceFile:
 
 class Workspace(Protocol):
     """The files that a Source names. Patterns are relative to ``directory``; a directory stands for
-    all below it; ignore files are respected; links that lead outside are SourceErrors."""
+    all below it; ignore files are respected; links that lead outside are SourceErrors.
+    """
 
     def select(self, directory: str, patterns: tuple[str, ...]) -> tuple[WorkspaceFile, ...]: ...
 

@@ -7,6 +7,7 @@ from contextlib import closing
 
 from attrs import evolve
 
+from ciao.core import include
 from ciao.core.events import Ended, LogChunk, Outcome
 from ciao.core.measures import duration
 from ciao.core.model import JobHandle, JobSpec, Role
@@ -29,6 +30,7 @@ def opened(request: Launch, owner: str, now: float) -> JobRecord:
         source=record_text(request.text, spec),
         label=request.source.label,
         digest=request.source.digest,
+        origins=include.origins(request.source),
         owner=owner,
     )
 

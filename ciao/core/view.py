@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from ciao.core.events import LogChunk
 from ciao.core.logcursor import LogCursor, Row
-from ciao.core.logtext import Origin, show
-from ciao.core.model import Replica
+from ciao.core.logtext import show
+from ciao.core.model import Origin, Replica
 from ciao.core.ports import LogReader
 from ciao.core.voice import NOTEBOOK, Voice
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from ciao.core import presenter
 from ciao.core.help import help_text
@@ -15,46 +15,41 @@ from ciao.core.settings import VIEW_BYTES
 
 if TYPE_CHECKING:
     from ciao.bootstrap import App
-
-T = TypeVar("T")
-
-
-class Awaiting(Protocol):
-    """Runs a coroutine on Ciao's thread while the cell waits, and stops waiting at an interrupt."""
-
-    async def __call__(self, work: Coroutine[Any, Any, T]) -> T: ...
+    from ciao.kernel.elsewhere import Elsewhere
 
 
-async def answer(request: Request, app: App, on_ciao: Awaiting) -> str:
+async def answer(request: Request, app: App, elsewhere: Elsewhere) -> str:
     """The text that answers a request that is not about following a job. Raises CiaoError."""
     match request:
         case Launch():
-            return presenter.documents(await on_ciao(app.session.render(request)))
+            return presenter.documents(await elsewhere.on_ciao(app.session.render(request)))
         case StopJob():
-            return await on_ciao(app.session.stop(request))
+            return await elsewhere.on_ciao(app.session.stop(request))
         case Jobs():
-            records = await on_ciao(app.session.jobs(request))
+            records = await elsewhere.on_ciao(app.session.jobs(request))
             return presenter.jobs_table(records, time.time()).text if records else "There is no job yet."
         case Describe():
-            found = await on_ciao(app.session.describe(request))
+            found = await elsewhere.on_ciao(app.session.describe(request))
             return presenter.describe(found.record, time.time(), lines=found.lines)
         case Logs():
-            return await on_ciao(_logs(request, app))
+            return await elsewhere.on_thread(lambda stopped: _logs(request, app, stopped))
         case Config():
             return _config(request, app)
         case Doctor():
-            return await on_ciao(_doctor(app))
+            return await elsewhere.on_thread(lambda _: _doctor(app))
         case Help():
             return help_text(app.vocabulary, request.topic)
         case _:
             raise AssertionError(f"{request} is answered elsewhere")
 
 
-async def _logs(request: Logs, app: App) -> str:
+def _logs(request: Logs, app: App, stopped: Callable[[], bool]) -> str:
     """As much as a cell shows of one job; a cell is no place for a gigabyte."""
     budget, shown = app.settings[VIEW_BYTES], 0
     pieces: list[str] = []
     for piece in app.logs(request):
+        if stopped():
+            break
         lines = piece.splitlines(keepends=True)
         fitting = list(_fitting(lines, budget - shown))
         pieces += fitting
@@ -88,7 +83,7 @@ def _config(request: Config, app: App) -> str:
     return Table(("setting", "value", "from"), rows).text
 
 
-async def _doctor(app: App) -> str:
+def _doctor(app: App) -> str:
     from ciao.doctor import examine
 
     checks = tuple(examine(app.settings.text, os.environ))

@@ -41,6 +41,7 @@ _RUNNING = _Look("●", "running", "var(--jp-brand-color1,#1976d2)")
 _SUCCEEDED = _Look("✓", "succeeded", "var(--jp-success-color1,#388e3c)")
 _FAILED = _Look("✗", "failed", "var(--jp-error-color1,#d32f2f)")
 _STOPPED = _Look("■", "stopped", "var(--jp-content-font-color3,gray)")
+_AGAIN = _Look("↻", "", "var(--jp-content-font-color2,gray)")
 _LOOKS = (_FAILED, _WAITING, _RUNNING, _STOPPED, _SUCCEEDED)
 
 
@@ -93,7 +94,7 @@ class Board:
         """``text/html`` and ``text/plain`` (for consoles, converters and screen readers)."""
         chips = self._summed() if len(self._states) > _MANY else self._each()
         if self._attempt > 1:
-            chips = [(_Look("↻", "", _FAINT), "", f"attempt {self._attempt}", ""), *chips]
+            chips = [(_AGAIN, "", f"attempt {self._attempt}", ""), *chips]
         text = " · ".join(f"{name} {words}".strip() for _, name, words, _ in chips)
         row = "".join(_chip(*chip) for chip in chips)
         return {"text/html": f'<div style="{_ROW}">{row}</div>', "text/plain": text}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +17,7 @@ from ciao.core.requests import Attach, Launch, Logs, Rerun
 from ciao.core.settings import VIEW_BYTES
 from ciao.core.view import LogView
 from ciao.kernel.answers import answer
+from ciao.kernel.elsewhere import Elsewhere
 from ciao.kernel.feed import JobFeed, Left, Words
 from ciao.kernel.notebook import KernelNotebook
 from ciao.kernel.output import output_of
@@ -53,7 +54,7 @@ class Commands:
             case None:  # the recognizer and the parser disagree; nothing is lost by saying nothing
                 return
             case _:
-                self._say(await answer(request, self._app, self._on_ciao))
+                self._say(await answer(request, self._app, Elsewhere(self._app.runtime, self._waits)))
 
     # -- jobs --------------------------------------------------------------------------------------
 
@@ -63,20 +64,22 @@ class Commands:
             await self._follow(running, request.spec.name, quiet=request.quiet)
             return
         self._feed(running, _told_without_an_error, quiet=request.quiet)
-        submitted = await self._waits.until(running.submitted, running.stop)
-        self._say(_detached(submitted))
+        self._say(_detached(await self._stoppable(running, running.submitted, request.spec.name)))
 
     async def _follow(self, running: Running, name: str, *, quiet: bool = False) -> None:
         """Show a job to its end; an interrupt stops it. Raises JobError when it does not end well."""
         feed = self._feed(running, presenter.event_lines, quiet=quiet)
+        error = presenter.job_error(await self._stoppable(running, feed.shown, name))
+        if error is not None:
+            raise error
+
+    async def _stoppable(self, running: Running, future: Future[T], name: str) -> T:
+        """Wait; an interrupt means the job."""
         try:
-            ended = await self._waits.until(feed.shown, lambda: running.stop(StopReason.USER))
+            return await self._waits.until(future, lambda: running.stop(StopReason.USER))
         except GivenUp:
             text = f"{name} was asked to stop, twice, and has not confirmed it. %jobs shows what became of it."
             raise JobStoppedError(name, text) from None
-        error = presenter.job_error(ended)
-        if error is not None:
-            raise error
 
     async def _follow_log(self, request: Logs) -> None:
         """``%logs --follow``: an interrupt ends the watching, not the job."""
@@ -102,12 +105,6 @@ class Commands:
         if error is not None:
             self._app.runtime.call(_later(lambda: feed.fail(error)))
 
-    # -- the cell ----------------------------------------------------------------------------------
-
-    async def _on_ciao(self, work: Coroutine[Any, Any, T]) -> T:
-        future = self._app.runtime.call(work)
-        return await self._waits.until(future, future.cancel)
-
     def _say(self, text: str) -> None:
         if text:
             self._output.write(text.rstrip("\n") + "\n")
@@ -118,8 +115,10 @@ def _views(store: JobStore, budget: int) -> Callable[[JobHandle], LogView]:
 
     def view_of(handle: JobHandle) -> LogView:
         record = store.get(handle.target, handle.name)
-        label = "this cell" if record is None else record.label
-        return LogView(lambda replica: store.reader(handle, replica), label, budget=budget, job=handle.name)
+        label, origins = ("this cell", ()) if record is None else (record.label, record.origins)
+        return LogView(
+            lambda replica: store.reader(handle, replica), label, budget=budget, job=handle.name, origins=origins
+        )
 
     return view_of
 

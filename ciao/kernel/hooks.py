@@ -65,12 +65,11 @@ class Hooks:
         if found is None:
             return {"completions": []}
         matches = [SimpleCompletion(each.text, type=each.kind) for each in found.matches]
-        return {
-            "completions": matches,
-            "matched_fragment": text[found.start : cursor],
-            "suppress": True,
-            "ordered": True,
-        }
+        fragment = text[found.start : cursor]
+        answer = {"completions": matches, "matched_fragment": fragment, "suppress": True, "ordered": True}
+        if not _is_job(text):  # it may still become a cell with %time
+            answer["do_not_suppress"] = {"IPCompleter.magic_matcher"}
+        return answer
 
     @staticmethod
     def _asked(code: str, answer: Callable[[], T | None]) -> T | None:

@@ -4,6 +4,13 @@ They are shipped for authors of plug-ins, and Ciao's own adapters, in memory and
 suites. Needs pytest.
 """
 
+import pytest
+
+# Before the suites are imported, so that a promise that is broken shows its values.
+pytest.register_assert_rewrite(
+    *(f"{__name__}.{each}" for each in ("backend", "bench", "inbox", "jobstore", "notebook", "workspace"))
+)
+
 from ciao.testing.acts import acts_as_files, acts_as_python
 from ciao.testing.backend import BackendContract
 from ciao.testing.bench import BackendBench

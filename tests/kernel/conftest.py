@@ -130,6 +130,8 @@ class Kernel:
 
     def close(self) -> None:
         """End the process, without ceremony."""
+        if self._log.closed:
+            return
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
         self.manager.cleanup_resources()
@@ -168,8 +170,8 @@ def start(specs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
     """Start a kernel: ``start("ciao")``. All that were started are ended with the tests."""
     started: list[Kernel] = []
 
-    def begin(name: str = "ciao", **env: str) -> Kernel:
-        started.append(Kernel(name, specs, tmp_path_factory.mktemp("home"), **env))
+    def begin(name: str = "ciao", home: Path | None = None, **env: str) -> Kernel:
+        started.append(Kernel(name, specs, home or tmp_path_factory.mktemp("home"), **env))
         return started[-1]
 
     yield begin

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +49,15 @@ def test_interrupt_of_a_plain_cell(kernel: Any, code: str, signal_mode: bool) ->
 def test_interrupts_of_an_idle_kernel_do_nothing(kernel: Any) -> None:
     """Stop without a running cell is answered and harms nothing."""
     for _ in range(5):
-        kernel.interrupt()
-    assert kernel.ask("interrupt_request", {}, channel="control")["status"] == "ok"
+        assert kernel.ask("interrupt_request", {}, channel="control")["status"] == "ok"
     assert kernel.run("print('alive')").text == "alive\n"
+
+
+def test_the_notebooks_directory_is_importable_and_harmless(start: Any, tmp_path: Path) -> None:
+    """A module beside the notebook can be imported; one that is called like this package does not replace it."""
+    (tmp_path / "mine.py").write_text("answer = 42")
+    (tmp_path / "ciao.py").write_text("raise SystemExit('not this one')")
+    (tmp_path / "random.py").write_text("raise SystemExit('nor this one')")
+    fresh = start(home=tmp_path)
+    assert fresh.run("import mine, random; mine.answer").of("execute_result")[0]["data"]["text/plain"] == "42"
+    fresh.close()

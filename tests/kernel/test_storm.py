@@ -6,8 +6,6 @@ import random
 import time
 from typing import Any
 
-import pytest
-
 CELLS = (
     "%framework=pytorch\n%worker=1\nimport time\nfor n in range(20):\n    print(n, flush=True)\n    time.sleep(0.1)\n",
     "%framework=pytorch\nimport signal, time\nsignal.signal(15, signal.SIG_IGN)\ntime.sleep(2)\n",
@@ -18,21 +16,16 @@ CELLS = (
 )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_every_request_is_answered_in_a_storm_of_interrupts(start: Any, seed: int) -> None:
+def test_every_request_is_answered_in_a_storm_of_interrupts(start: Any) -> None:
     """Interrupts at random moments of random cells, by message: every cell gets its reply and the kernel stays well."""
-    chance = random.Random(seed)
+    chance = random.Random(1)
     kernel = start()
-    deadline = time.monotonic() + 6
-    answered = 0
-    while time.monotonic() < deadline:
+    for _ in range(14):
         request = kernel.send(chance.choice(CELLS), stop_on_error=False)
         for _ in range(chance.randrange(1, 6)):
             time.sleep(chance.random() * 0.2)
             kernel.interrupt()
         kernel.wait(request, timeout=15)
-        answered += 1
-    assert answered >= 3
     assert kernel.run("print('well')").text == "well\n"
     kernel.close()
 

@@ -106,6 +106,22 @@ def test_standard_input_can_be_the_source(shell):
     assert (code, out) == (0, "[master-0] 2\n"), err
 
 
+def test_a_notebooks_cell_runs_with_its_magics_and_the_names_above_it(shell):
+    """In the notebook's directory, as in Jupyter; nothing else of the notebook runs."""
+    cells = [
+        "lr = 0.5\n",
+        "raise SystemExit('not me')\n",
+        "%framework=pytorch\n%var=lr\nimport os\nprint(lr, os.getcwd())",
+    ]
+    code_cells = [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None, "source": text} for text in cells
+    ]
+    (shell.directory / "below").mkdir()
+    shell.file(json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": code_cells}), "below/n.ipynb")
+    code, out, err = shell.run("run", "below/n.ipynb#3")
+    assert (code, out) == (0, f"[master-0] 0.5 {shell.directory / 'below'}\n"), err
+
+
 def test_ctrl_c_stops_the_job_and_exits_with_130(shell):
     """Every replica is gone by then."""
     with shell.start("run", shell.file(WAITS), *TWO) as process:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from attrs import evolve
 
-from ciao.adapters.memory import ExitWith, Print, Wait
+from ciao.adapters.memory import ExitWith, MemoryBackend, Print, Wait
 from ciao.core import launcher
 from ciao.core.errors import (
     JobLeftError,
@@ -22,7 +22,6 @@ from ciao.core.errors import (
 )
 from ciao.core.events import (
     Ended,
-    Event,
     LogChunk,
     Note,
     Outcome,
@@ -41,6 +40,40 @@ from .jobs import FRAMEWORKS, MASTER, WORKER_0, WORKER_1, job, launch
 from .world import World, in_world
 
 USER = StopRequested(StopReason.USER, 1_000.0)
+
+
+class Wrapped:
+    """A backend that does one thing in its own way."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self.backend = backend
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.backend, name)
+
+
+class SlowToSubmit(Wrapped):
+    """The second submission takes for ever."""
+
+    submissions = 0
+
+    async def submit(self, *job: object) -> object:
+        self.submissions += 1
+        if self.submissions > 1:
+            await asyncio.Event().wait()
+        return await self.backend.submit(*job)
+
+
+class Silent(Wrapped):
+    """Its watch ends at once, against its promise."""
+
+    @asynccontextmanager
+    async def watch(self, *_: object):
+        async def nothing():
+            return
+            yield
+
+        yield nothing()
 
 
 def test_a_job_goes_from_request_to_end() -> None:
@@ -334,18 +367,15 @@ def test_a_retry_that_cannot_be_submitted_ends_in_its_error() -> None:
 
 
 def test_a_stop_between_attempts_ends_the_job() -> None:
-    """The stop that came while the job was to be submitted again is its end."""
+    """The stop that came while the job was being submitted again is its end."""
 
     async def story(world: World) -> None:
         world.builder.scripts = {MASTER: (ExitWith(1),)}
-
-        def emit(event: Event) -> None:
-            world.events.append(event)
-            if isinstance(event, Retrying):
-                world.inbox.post(USER)
-
-        request = launch(job(more={"retries": 1}, master=1))
-        ended = await launcher.launch(request, FRAMEWORKS["pytorch"], world.ports, world.inbox, emit)
+        world.ports = evolve(world.ports, backend=SlowToSubmit(world.backend))
+        task = world.begin(job(more={"retries": 1}, master=1))
+        await world.until(lambda: world.said(Retrying))
+        world.inbox.post(USER)
+        ended = await task
         assert (ended.outcome, ended.stop_reason) == (Outcome.STOPPED, StopReason.USER)
         assert world.session.record("job-1").outcome is Outcome.STOPPED
 
@@ -413,21 +443,7 @@ def test_a_watch_that_ends_early_ends_the_job() -> None:
     """A target that stops reporting is not waited for."""
 
     async def story(world: World) -> None:
-        class Silent:
-            """A backend whose watch ends at once, against its promise."""
-
-            def __getattr__(self, name: str) -> object:
-                return getattr(world.backend, name)
-
-            @asynccontextmanager
-            async def watch(self, *_: object):
-                async def nothing():
-                    return
-                    yield
-
-                yield nothing()
-
-        world.ports = evolve(world.ports, backend=Silent())
+        world.ports = evolve(world.ports, backend=Silent(world.backend))
         world.builder.scripts = {MASTER: (Wait(),)}
         ended = await world.begin(job(master=1))
         assert ended.diagnosis is not None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.core.logtext import Origin, clean_line, one_line, show
-from ciao.core.model import Replica
+from ciao.core.logtext import clean_line, one_line, show
+from ciao.core.model import Origin, Replica
 
 WORKER = Replica("worker", 1)
 LABEL = "Cell In [3]"
@@ -31,7 +31,7 @@ PIECES = st.lists(
                 b'File "/x/source/cell.py", line 3, in f',
                 "é€😀".encode(),
                 b"\n",
-            )  # fmt: skip
+            )
         ),
     ),
     max_size=12,

@@ -146,6 +146,25 @@ def test_a_very_long_line_is_shown_by_its_beginning_and_its_end():
     assert second == "[worker-0] next"
 
 
+def test_a_very_long_line_goes_on_where_its_snapshot_ended():
+    job = Job(W0)
+    job.write(W0, b"loading")
+    job.rounds(10)
+    job.write(W0, b"." * 20_000 + b"!\nnext\n")
+    first, second = job.rounds(2).split("\n")[:-1]
+    assert first.startswith("[worker-0] …....") and first.endswith(".!") and len(first) < LONGEST + 100
+    assert second == "[worker-0] next"
+
+
+def test_a_line_of_which_a_snapshot_was_shown_is_finished_at_the_end():
+    job = Job(W0, W1, budget=2_000)
+    job.write(W0, b"loading")
+    job.rounds(10)
+    job.write(W0, b" done\n")
+    job.write(W1, b"flood\n" * 10_000)
+    assert "[worker-0] … done\n" in job.view.finish()
+
+
 def test_a_very_long_progress_bar_is_shown_by_what_it_ends_with():
     job = Job(W0)
     job.write(W0, b"".join(b"\r%d" % n for n in range(100_000)) + b"\n")

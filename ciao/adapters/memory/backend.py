@@ -6,6 +6,7 @@ is shown with it holds there too.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -67,6 +68,7 @@ class MemoryBackend:
         return tuple(Document("replica", str(replica), f"{spec.name} {artifact.digest}\n") for replica in spec.replicas)
 
     async def submit(self, spec: JobSpec, artifact: Artifact) -> JobHandle:
+        await asyncio.sleep(0)  # as anywhere, it takes a while and may be cancelled; until here nothing exists
         self._fault("submit")
         if isinstance(artifact, Image) and not self._accepts_images:
             raise UserError(f"the target {self._target} runs no images")

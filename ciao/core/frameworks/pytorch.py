@@ -49,7 +49,7 @@ PYTORCH = Framework(
     default_role="master",
     implied=("master",),
     success=Success(leaders=("master",), otherwise="worker"),
-    image="pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime",
+    image="pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime",
     container="pytorch",
     port=23456,
     environment=_environment,

@@ -28,7 +28,7 @@ from ciao.adapters.local.supervisor.watchers import Message, Watcher, Watchers, 
 
 DRAIN = 0.5
 """Seconds that a pipe may stay open after its replica has exited: somebody unknown holds it then."""
-PACE, BULK = 0.001, 1 << 14
+PACE, BULK = 0.001, 1 << 15
 """Seconds to let pipes fill before the next read, unless one gave so many bytes: a flood of small writes
 must not cost a wake-up each."""
 FAREWELL = 1.0

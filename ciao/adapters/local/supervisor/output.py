@@ -14,7 +14,7 @@ from ciao.adapters.jobstore.logfile import LogFileWriter
 
 Growth = tuple[int, int, int, int]
 
-READ = 1 << 20
+READ = 1 << 17
 PATIENCE = 0.25
 """Seconds that a rank's unfinished line waits for its rest."""
 _LONGEST = 1 << 16
