@@ -47,7 +47,7 @@ coverage:  ## the core's coverage by branch; at least 98 %
 	$(need) test torch
 	@$(BIN)/python -m pytest tests/unit --cov=ciao.core --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=98 $(ARGS)
 
-bench:  ## the numbers of docs/benchmarks.md, measured here (minutes)
+bench:  ## what Ciao costs against plain ipykernel, a shell script and torchrun, measured here (minutes)
 	$(need) bench torch
 	@$(BIN)/python -m bench $(ARGS)
 

@@ -176,15 +176,17 @@ class Client:
 
     def launch(self, source: str | os.PathLike[str], /, *, notebook: Notebook | None = None, **items: Any) -> Job:
         """Start a job and return at once. UserError when the request is wrong."""
-        return Job(self, self._app.launch(self._request(source, items), notebook))
+        return Job(self, self._app.launch(self._request(source, items), notebook, presenter.LIBRARY))
 
     def attach(self, name: str, *, target: str | None = None) -> Job:
         """Follow a job that exists, or replay one that has ended. ``last`` is the newest."""
         return Job(self, self._app.attach(Attach(name=name, target=target)))
 
-    def render(self, source: str | os.PathLike[str], /, **items: Any) -> tuple[Document, ...]:
+    def render(
+        self, source: str | os.PathLike[str], /, *, notebook: Notebook | None = None, **items: Any
+    ) -> tuple[Document, ...]:
         """What would be created, without creating it."""
-        return self._wait(self._app.session.render(self._request(source, items)))
+        return self._wait(self._app.render(self._request(source, items), notebook, presenter.LIBRARY))
 
     # -- jobs that exist -------------------------------------------------------------------------
 

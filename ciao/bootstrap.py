@@ -7,7 +7,7 @@ a backend is made with its first use, so that no cluster or docker library is im
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from ciao.core.frameworks.base import Framework
 from ciao.core.interpreter import interpret, launch_from_options
 from ciao.core.magics import Vocabulary
 from ciao.core.model import JobSpec
-from ciao.core.ports import Backend, Inbox, Notebook, S2IClient
+from ciao.core.ports import Backend, Document, Inbox, Notebook, S2IClient
 from ciao.core.requests import Attach, Launch, Logs, Request, Rerun
 from ciao.core.session import Session
 from ciao.core.settings import LOCAL_GRACE, LOCAL_PYTHON, STORE_AGE, STORE_LOG_SIZE, STORE_PATH, STORE_SIZE, Settings
@@ -104,6 +104,13 @@ class App:
 
         return self.runtime.start(use_case)
 
+    def render(
+        self, request: Launch, notebook: Notebook | None = None, voice: Voice = NOTEBOOK
+    ) -> Coroutine[Any, Any, tuple[Document, ...]]:
+        """What ``launch`` would create, for ``runtime.call``. Raises what ``launch`` raises for the request."""
+        resolved, _ = include.resolve(request, notebook, voice)
+        return self.session.render(resolved)
+
     def attach(self, request: Attach) -> Running:
         """Follow a job that exists, or tell again how one went that has ended."""
         session = self.session
@@ -118,9 +125,9 @@ class App:
             hint = did_you_mean(str(request.replica), known) or f"It has {', '.join(known)}."
             raise UserError(f"{record.handle.name} has no replica {request.replica}", hint=hint)
         readers = {replica: self.store.reader(record.handle, replica) for replica in wanted}
-        return _closing(
-            logs.log_text(readers, request, now=self._clock.now(), label=record.label, origins=record.origins), list(readers.values())
-        )
+        now = self._clock.now()
+        pieces = logs.log_text(readers, request, now=now, label=record.label, origins=record.origins)
+        return _closing(pieces, list(readers.values()))
 
     # -- settings --------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ STYLE = """
     .cm-cursorLayer { animation: none !important }
 """
 # JupyterLab's own measures, in CSS pixels: its title and tools, its status bar, the bars at both sides.
-WIDTH, FRAME_TOP, FRAME_BOTTOM, SIDE = 960, 92, 24, 34
+WIDTH, FRAME_TOP, FRAME_BOTTOM, SIDE = 1090, 92, 24, 34
 TRAINING = """
 %framework=pytorch
 %master=1;%worker=2
@@ -112,7 +112,7 @@ def completion(page: Any, address: str) -> None:
     cell = book.cells().first
     book.edit(cell)
     page.keyboard.press("Control+End")
-    page.keyboard.type("%c", delay=60)
+    page.keyboard.type("%worker=2;%", delay=60)
     page.keyboard.press("Tab")
     popup = page.locator(".jp-Completer:visible")
     popup.wait_for(timeout=20_000)
@@ -146,7 +146,16 @@ class Book:
         page.goto(f"{address}/doc/tree/{name}?reset")
         page.add_style_tag(content=STYLE)
         page.locator(".jp-Notebook .jp-CodeCell .cm-content").first.wait_for(timeout=60_000)
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+        self._until_connected(f"{address}/api/sessions", name)
+
+    def _until_connected(self, sessions: str, name: str) -> None:
+        """JupyterLab forgets a cell that is run before its kernel is connected, whatever it shows before."""
+        for _ in range(300):
+            open_ones = [each for each in self.page.request.get(sessions).json() if each["path"].endswith(name)]
+            if any(each["kernel"]["connections"] and each["kernel"]["execution_state"] == "idle" for each in open_ones):
+                break
+            self.page.wait_for_timeout(200)
+        self.page.wait_for_timeout(1500)
 
     def cells(self) -> Any:
         """All code cells."""
@@ -188,14 +197,16 @@ class Book:
 
     def shoot(self, name: str, *parts: Any) -> None:
         """One picture around everything named."""
+        below = 6  # a popup's shadow
         if len(parts) == 1:
             self.page.keyboard.press("Escape")
+            below = -3  # the next cell's frame begins here
         parts[0].scroll_into_view_if_needed()
         self.page.wait_for_timeout(300)
         boxes = [part.bounding_box() for part in parts]
         left, top = min(box["x"] for box in boxes), min(box["y"] for box in boxes) - 4
         right = max(box["x"] + box["width"] for box in boxes)
-        bottom = max(box["y"] + box["height"] for box in boxes) + 4
+        bottom = max(box["y"] + box["height"] for box in boxes) + below
         self._save(name, {"x": left, "y": top, "width": right - left, "height": bottom - top})
 
     def _save(self, name: str, clip: dict[str, float]) -> None:

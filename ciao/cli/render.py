@@ -11,6 +11,7 @@ from ciao.cli.run import configure as configure_run
 from ciao.cli.run import request
 from ciao.cli.source import given
 from ciao.core import presenter
+from ciao.core.ports import Notebook
 from ciao.core.requests import Launch
 
 DESCRIPTION = "Show what `ciao run` with the same words would create. Nothing is created."
@@ -26,13 +27,13 @@ def configure(parser: Parser, context: Context) -> None:
 
 def run(options: argparse.Namespace, context: Context) -> int:
     """Print the documents."""
-    launch = request(options, context, given(options.source, context.stdin))
-    return print_documents(context, launch, json=options.json)
+    source = given(options.source, context.stdin)
+    return print_documents(context, request(options, context, source), source.notebook, json=options.json)
 
 
-def print_documents(context: Context, launch: Launch, *, json: bool) -> int:
+def print_documents(context: Context, launch: Launch, notebook: Notebook | None, *, json: bool) -> int:
     """Documents one after another, or as one JSON array."""
-    documents = context.app.runtime.call(context.app.session.render(launch)).result()
+    documents = context.app.runtime.call(context.app.render(launch, notebook, presenter.TERMINAL)).result()
     if json:
         context.terminal.answer(jsonform.block([jsonform.document_form(each) for each in documents]))
     else:

@@ -11,6 +11,7 @@ from ciao.cli.parser import Parser
 from ciao.cli.source import Given, given
 from ciao.core.errors import UserError
 from ciao.core.requests import Launch
+from ciao.core.voice import TERMINAL
 
 DESCRIPTION = "Run a file, a cell of a notebook or standard input as a distributed job. Exit code: the job's."
 EPILOG = """examples:
@@ -41,10 +42,10 @@ def run(options: argparse.Namespace, context: Context) -> int:
     if launch.render:
         from ciao.cli.render import print_documents
 
-        return print_documents(context, launch, json=options.json)
+        return print_documents(context, launch, source.notebook, json=options.json)
     if launch.detach:
         return _detached(context, launch, source)
-    running = context.app.launch(launch, source.notebook)
+    running = context.app.launch(launch, source.notebook, TERMINAL)
     return shown(context, running, json=options.json, quiet=launch.quiet)
 
 
@@ -65,6 +66,6 @@ def _detached(context: Context, launch: Launch, source: Given) -> int:
             "a job on this machine ends with the process that started it, so it cannot be detached",
             hint="leave --detach out and let the shell wait: nohup ciao run … &",
         )
-    submitted = context.app.launch(launch, source.notebook).submitted.result()
+    submitted = context.app.launch(launch, source.notebook, TERMINAL).submitted.result()
     context.terminal.answer(submitted.handle.name)
     return 0

@@ -203,21 +203,17 @@ def diagnose(facts: Facts, message: str = "") -> Diagnosis:
     failed = failures(facts.states)
     if not failed:
         return Diagnosis(headline=_sentence(message or "the job failed"), consequences=_consequences(facts, ()))
-    cause = failed[0]
-    state = facts.states[cause]
-    end = state.exit or Exit(code=1, reason="Error", at=state.at)
-    case = Case(end, facts.where, _memory(facts.spec, cause))
-    row = next(row for row in TABLE if row.when(case))
-    rank = "" if end.report is None or end.report.rank is None else f":{end.report.rank}"
-    first = " first" if len(facts.states) > 1 else ""
-    after = duration(cause_at(state) - _started(facts))
-    return Diagnosis(
-        headline=f"{cause}{rank} failed{first}, {after} after the start: {row.what(case)}.",
-        replica=cause,
-        exit=end,
-        consequences=_consequences(facts, failed),
-        remedy=row.remedy(case),
-    )
+    how = " failed first" if len(facts.states) > 1 else " failed"
+    return _explained(facts, failed[0], how, _consequences(facts, failed))
+
+
+def blemish(facts: Facts) -> Diagnosis | None:
+    """What went wrong in a job that succeeded all the same, because those who decide it did; None: nothing."""
+    failed = failures(facts.states)
+    if not failed:
+        return None
+    others = f"{_names(failed[1:])} failed too." if failed[1:] else ""
+    return _explained(facts, failed[0], " failed all the same", others)
 
 
 def stopped(facts: Facts, reason: StopReason | None, at: float) -> Diagnosis:
@@ -244,6 +240,23 @@ def hint(trouble: TroubleSeen) -> str:
     """Why it does not go on, with the remedy where one is known."""
     remedy = TROUBLES.get(trouble.reason, "")
     return f"{_sentence(trouble.message or trouble.reason)} {remedy}".rstrip()
+
+
+def _explained(facts: Facts, cause: Replica, how: str, consequences: str) -> Diagnosis:
+    """The table's word on one replica; ``how`` completes its name."""
+    state = facts.states[cause]
+    end = state.exit or Exit(code=1, reason="Error", at=state.at)
+    case = Case(end, facts.where, _memory(facts.spec, cause))
+    row = next(row for row in TABLE if row.when(case))
+    rank = "" if end.report is None or end.report.rank is None else f":{end.report.rank}"
+    after = duration(cause_at(state) - _started(facts))
+    return Diagnosis(
+        headline=f"{cause}{rank}{how}, {after} after the start: {row.what(case)}.",
+        replica=cause,
+        exit=end,
+        consequences=consequences,
+        remedy=row.remedy(case),
+    )
 
 
 def _consequences(facts: Facts, failed: tuple[Replica, ...]) -> str:

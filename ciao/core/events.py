@@ -250,7 +250,10 @@ class Retrying:
 
 @frozen(kw_only=True)
 class Ended:
-    """The last event of every job. ``seconds`` since its first submission."""
+    """The last event of every job. ``seconds`` since its first submission.
+
+    A job that succeeded has a diagnosis only when a replica failed that does not decide its outcome.
+    """
 
     handle: JobHandle
     outcome: Outcome

@@ -223,7 +223,7 @@ class Following:
                 self._inbox.after(seconds, name)
             case Leave():
                 name = handle.name
-                raise JobLeftError(name, f"{name} goes on without this kernel: %attach {name}")
+                raise JobLeftError(name, f"{name} goes on. %attach {name} follows it, %stop {name} ends it.")
             case Resubmit():
                 pass  # when this attempt is no longer watched
             case _:

@@ -312,7 +312,7 @@ def _end(state: State, at: float) -> Step:
 
 def _diagnosis(state: State, outcome: Outcome, at: float) -> Diagnosis | None:
     if outcome is Outcome.SUCCEEDED:
-        return None
+        return diagnosis.blemish(_facts(state))
     if outcome is Outcome.STOPPED:
         return diagnosis.stopped(_facts(state), state.reason, at)
     return diagnosis.diagnose(_facts(state), state.message)

@@ -77,7 +77,7 @@ def event_lines(event: Event, voice: Voice = NOTEBOOK) -> tuple[str, ...]:
         case Retrying():
             return (f"✗ {event.diagnosis.headline}", f"↻ attempt {event.attempt} of {event.of}")
         case Ended():
-            return (_footer(event, voice),) if event.outcome is Outcome.SUCCEEDED else ()
+            return _footer(event, voice) if event.outcome is Outcome.SUCCEEDED else ()
         case ReplicaChanged() | LogChunk():
             return ()
         case _:
@@ -142,9 +142,10 @@ def documents(rendered: Sequence[Document]) -> str:
 # -- how jobs end -----------------------------------------------------------------------------------
 
 
-def _footer(ended: Ended, voice: Voice) -> str:
-    name = ended.handle.name
-    return f"✓ {name} succeeded in {duration(ended.seconds)} · all output: {voice.logs(name)}"
+def _footer(ended: Ended, voice: Voice) -> tuple[str, ...]:
+    name, why = ended.handle.name, ended.diagnosis
+    but = () if why is None else (f"! {why.headline} {why.consequences}".rstrip(),)
+    return (*but, f"✓ {name} succeeded in {duration(ended.seconds)} · all output: {voice.logs(name)}")
 
 
 def _progress(event: Progress) -> str:

@@ -52,9 +52,10 @@ def broken(record: JobRecord, error: Exception, now: float) -> JobRecord:
 
 def summary(ended: Ended) -> str:
     """One line for ``%jobs``."""
-    if ended.diagnosis is not None:
-        return ended.diagnosis.headline
-    return f"{ended.outcome.value} in {duration(ended.seconds)}"
+    outcome = f"{ended.outcome.value} in {duration(ended.seconds)}"
+    if ended.diagnosis is None:
+        return outcome
+    return f"{outcome}; {ended.diagnosis.headline}" if ended.outcome is Outcome.SUCCEEDED else ended.diagnosis.headline
 
 
 def starting(record: JobRecord, now: float) -> bool:

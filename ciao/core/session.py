@@ -169,7 +169,9 @@ class Session:
             return record
         summary = found.get(record.handle.uid)
         if summary is None:
-            return records.lost(record, now)
+            # Who follows it may have seen its end since the record was read.
+            known = self.store.get(record.handle.target, record.handle.name)
+            return known if known is not None and known.ended is not None else records.lost(record, now)
         if summary.outcome is None:
             return record
         return evolve(record, ended=now, outcome=summary.outcome, summary=summary.outcome.value)

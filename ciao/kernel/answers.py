@@ -15,14 +15,15 @@ from ciao.core.settings import VIEW_BYTES
 
 if TYPE_CHECKING:
     from ciao.bootstrap import App
+    from ciao.core.ports import Notebook
     from ciao.kernel.elsewhere import Elsewhere
 
 
-async def answer(request: Request, app: App, elsewhere: Elsewhere) -> str:
+async def answer(request: Request, app: App, elsewhere: Elsewhere, notebook: Notebook) -> str:
     """The text that answers a request that is not about following a job. Raises CiaoError."""
     match request:
         case Launch():
-            return presenter.documents(await elsewhere.on_ciao(app.session.render(request)))
+            return presenter.documents(await elsewhere.on_ciao(app.render(request, notebook)))
         case StopJob():
             return await elsewhere.on_ciao(app.session.stop(request))
         case Jobs():

@@ -48,13 +48,15 @@ class Commands:
             case Rerun():
                 await self._launch(self._app.rerun(request, directory), directory)
             case Attach():
-                await self._follow(self._app.attach(request), request.name)
+                # A job may be somebody else's: Stop ends the watching, and says how to end the job.
+                await self._follow(self._app.attach(request), request.name, stop=StopReason.KERNEL)
             case Logs(follow=True):
                 await self._follow_log(request)
             case None:  # the recognizer and the parser disagree; nothing is lost by saying nothing
                 return
             case _:
-                self._say(await answer(request, self._app, Elsewhere(self._app.runtime, self._waits)))
+                elsewhere = Elsewhere(self._app.runtime, self._waits)
+                self._say(await answer(request, self._app, elsewhere, KernelNotebook.of(self._ip, directory)))
 
     # -- jobs --------------------------------------------------------------------------------------
 
@@ -66,17 +68,19 @@ class Commands:
         self._feed(running, _told_without_an_error, quiet=request.quiet)
         self._say(_detached(await self._stoppable(running, running.submitted, request.spec.name)))
 
-    async def _follow(self, running: Running, name: str, *, quiet: bool = False) -> None:
-        """Show a job to its end; an interrupt stops it. Raises JobError when it does not end well."""
+    async def _follow(
+        self, running: Running, name: str, *, quiet: bool = False, stop: StopReason = StopReason.USER
+    ) -> None:
+        """Show a job to its end; an interrupt is told to it as ``stop``. Raises JobError when it does not end well."""
         feed = self._feed(running, presenter.event_lines, quiet=quiet)
-        error = presenter.job_error(await self._stoppable(running, feed.shown, name))
+        error = presenter.job_error(await self._stoppable(running, feed.shown, name, stop))
         if error is not None:
             raise error
 
-    async def _stoppable(self, running: Running, future: Future[T], name: str) -> T:
+    async def _stoppable(self, running: Running, future: Future[T], name: str, stop: StopReason = StopReason.USER) -> T:
         """Wait; an interrupt means the job."""
         try:
-            return await self._waits.until(future, lambda: running.stop(StopReason.USER))
+            return await self._waits.until(future, lambda: running.stop(stop))
         except GivenUp:
             text = f"{name} was asked to stop, twice, and has not confirmed it. %jobs shows what became of it."
             raise JobStoppedError(name, text) from None
@@ -88,8 +92,13 @@ class Commands:
             raise UserError("--follow shows every line in a notebook, and takes no other option.", hint=hint)
         running = self._app.attach(Attach(name=request.name, target=request.target))
         feed = self._feed(running, lambda _: (), only=request.replica)
+
+        def leave() -> None:
+            feed.leave()
+            running.stop(StopReason.KERNEL)
+
         with suppress(Left):
-            await self._waits.until(feed.shown, feed.leave)
+            await self._waits.until(feed.shown, leave)
 
     def _feed(self, running: Running, words: Words, *, quiet: bool = False, only: Replica | None = None) -> JobFeed:
         view_of = _views(self._app.store, self._app.settings[VIEW_BYTES])

@@ -54,7 +54,7 @@ class Extension:
     def __init__(self, ip: Any, open_app: Callable[[], App]) -> None:
         self.ip, self.waits = ip, Waits()
         self._open_app = open_app
-        self._opening = threading.Lock()
+        self._opening, self._pid = threading.Lock(), os.getpid()
         self._app: App | None = None
         self._pump: Pump | None = None
 
@@ -115,11 +115,13 @@ class Extension:
 
     def pump(self) -> Pump:
         """The publisher of this kernel."""
+        from ciao.core.settings import VIEW_RATE
         from ciao.kernel.pump import Pump
 
+        rate = self.app().settings[VIEW_RATE]
         with self._opening:
             if self._pump is None:
-                self._pump = Pump()
+                self._pump = Pump(rate=rate)
             return self._pump
 
     def leave(self, seconds: float = 2.3) -> None:
@@ -128,7 +130,7 @@ class Extension:
         The default is what Jupyter leaves a plain ipykernel between its shutdown_request and SIGTERM.
         """
         app, self._app = self._app, None
-        if app is None:
+        if app is None or os.getpid() != self._pid:  # a child that the user forked has nothing to end
             return
         began = time.monotonic()
         app.runtime.stop_jobs(seconds)

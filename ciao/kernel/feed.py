@@ -67,6 +67,8 @@ class JobFeed:
 
     def put(self, event: Event) -> None:
         """An event of the job; never blocks."""
+        if self._failure is not None or self.shown.done():  # nobody looks any more
+            return
         self._waiting.append(event)
         if isinstance(event, Ended):
             self._ended = event

@@ -67,7 +67,7 @@ class Hooks:
         matches = [SimpleCompletion(each.text, type=each.kind) for each in found.matches]
         fragment = text[found.start : cursor]
         answer = {"completions": matches, "matched_fragment": fragment, "suppress": True, "ordered": True}
-        if not _is_job(text):  # it may still become a cell with %time
+        if text[: found.start].rpartition("\n")[2] == "%" and not _is_job(text):  # %time is as likely as %timeout
             answer["do_not_suppress"] = {"IPCompleter.magic_matcher"}
         return answer
 

@@ -18,7 +18,7 @@ import sys
 MYPY = False
 if MYPY:
     from importlib.machinery import ModuleSpec
-    from types import ModuleType
+    from types import ModuleType, TracebackType
     from typing import Any, Callable, Dict, List, Optional, Sequence
 
 _ROOM = 3500
@@ -89,20 +89,26 @@ def _paths(mine: str, cell: str) -> None:
 
 def _show(error: "BaseException") -> None:
     """As the interpreter would: the user's ``sys.excepthook``, without the frames of this file."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
+    trace = _theirs(error.__traceback__)
     error.__traceback__ = trace
     sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace
     if sys.version_info >= (3, 12):
         sys.last_exc = error
     try:
         sys.excepthook(type(error), error, trace)
-    except BaseException:
+    except BaseException as failed:
         sys.stderr.write("Error in sys.excepthook:\n")
-        sys.__excepthook__(*sys.exc_info())
+        failed.__traceback__ = _theirs(failed.__traceback__)
+        sys.__excepthook__(type(failed), failed, failed.__traceback__)
         sys.stderr.write("\nOriginal exception was:\n")
         sys.__excepthook__(type(error), error, trace)
+
+
+def _theirs(trace: "Optional[TracebackType]") -> "Optional[TracebackType]":
+    """A traceback without the frames of this file at its beginning."""
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return trace
 
 
 # -- the report -----------------------------------------------------------------------------------
@@ -162,13 +168,17 @@ def _frame(path: str, line: int, function: str, text: str) -> "Dict[str, Any]":
 
 
 def _shortened(facts: "Dict[str, Any]", dumps: "Callable[[Any], str]") -> str:
-    """The outer frames go first, then most of the message."""
+    """Most of a long message goes first, then the outer frames, then what is left but type and place."""
     text = dumps(facts)
-    while len(text) > _ROOM and facts["frames"]:
-        facts["frames"] = facts["frames"][len(facts["frames"]) // 2 + 1 :]
-        text = dumps(facts)
-    if len(text) > _ROOM:
-        facts["message"] = facts["message"][:400]
+    while len(text) > _ROOM:
+        if len(facts["message"]) > 300:
+            facts["message"] = facts["message"][:300]
+        elif len(facts["frames"]) > 1:
+            facts["frames"] = facts["frames"][(len(facts["frames"]) + 1) // 2 :]
+        else:
+            facts["frames"] = [dict(each, text="") for each in facts["frames"]]
+            facts["message"] = facts["message"][:100]
+            return dumps(facts)
         text = dumps(facts)
     return text
 

@@ -4,13 +4,7 @@ They are shipped for authors of plug-ins, and Ciao's own adapters, in memory and
 suites. Needs pytest.
 """
 
-import pytest
-
-# Before the suites are imported, so that a promise that is broken shows its values.
-pytest.register_assert_rewrite(
-    *(f"{__name__}.{each}" for each in ("backend", "bench", "inbox", "jobstore", "notebook", "workspace"))
-)
-
+import ciao.testing._rewrite  # noqa: F401 - for what it does, before the suites are imported
 from ciao.testing.acts import acts_as_files, acts_as_python
 from ciao.testing.backend import BackendContract
 from ciao.testing.bench import BackendBench

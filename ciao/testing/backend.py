@@ -134,7 +134,9 @@ class _Logs(BackendSuite):
             second = await bench.backend.submit(bench.spec(scripts), bench.artifact(scripts))
             seen = await bench.watched(second, Cursor({MASTER: len(b"ready\n")}))
             assert second.uid != first.uid
-            assert [(each.offset, each.end) for each in chunks(seen, MASTER)] == [(6, 12)]
+            found = chunks(seen, MASTER)
+            assert [each.offset for each in found] == [6, *(each.end for each in found[:-1])]
+            assert found[-1].end == 12
             assert bench.log(second, MASTER) == b"ready\nready\n"
 
         self.on_bench(check)
@@ -327,6 +329,25 @@ class _Managing(BackendSuite):
             with pytest.raises(UserError):
                 await bench.backend.submit(spec, Image("registry.example/x", "sha256:0"))
             assert await bench.backend.find(Query(name=spec.name)) == ()
+
+        self.on_bench(check)
+
+    @pytest.mark.parametrize("turns", [1, 2, 5, 20])
+    def test_a_submit_that_is_cancelled_leaves_nothing(self, turns: int) -> None:
+        """Or it was through already, and then the job is there and can be stopped."""
+
+        async def check(bench: BackendBench) -> None:
+            submitting = asyncio.ensure_future(bench.submit({MASTER: (READY, Wait())}, "ciao-cancelled"))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            submitting.cancel()
+            try:
+                handle = await submitting
+            except asyncio.CancelledError:
+                assert await bench.backend.find(Query(name="ciao-cancelled")) == ()
+            else:
+                await bench.backend.stop(handle, Stop(grace=0.0))
+                assert ends(await bench.watched(handle))[MASTER].reason == "Stopped"
 
         self.on_bench(check)
 

@@ -26,12 +26,16 @@ from ciao.core.ports import Cursor
 
 FRAMEWORKS = {each.name: each for each in (PYTORCH, TENSORFLOW)}
 MASTER, WORKER = Replica("master", 0), Replica("worker", 0)
-NO_GPUS: Callable[[Mapping[str, str]], tuple[str, ...]] = lambda _environ: ()  # noqa: E731
+
+
+def no_gpus(_environ: Mapping[str, str]) -> tuple[str, ...]:
+    """As on most machines that run these tests."""
+    return ()
 
 
 def machine(**changes: Any) -> Machine:
-    """This one, with what a test wants different; no GPUs unless it says so."""
-    return evolve(Machine(environ=dict(os.environ), gpus=NO_GPUS), **changes)
+    """The real one, with what a test wants different; no GPUs unless it says so."""
+    return evolve(Machine(environ=dict(os.environ), gpus=no_gpus), **changes)
 
 
 @frozen
@@ -40,7 +44,7 @@ class Local:
 
     root: Path
     machine: Machine = field(factory=machine)
-    options: Options = Options()
+    options: Options = field(factory=Options)
 
     def backend(self) -> LocalBackend:
         """A new one, as another process would have it."""

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
@@ -37,8 +38,14 @@ def test_the_library_example_runs_as_written(tmp_path: Path) -> None:
     assert lines[-1] == "[worker-1] this is process 2 of 3"
 
 
-@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     """A page names no file or picture that the tree lacks."""
     links = LINK.findall(page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_decision_is_in_the_index() -> None:
+    """docs/adr/README.md lists each decision that there is."""
+    index = LINK.findall((ROOT / "docs/adr/README.md").read_text(encoding="utf-8"))
+    assert sorted(index) == sorted(page.name for page in (ROOT / "docs/adr").glob("0*.md"))

@@ -103,6 +103,14 @@ def test_after_the_leaders_success_the_others_have_a_while() -> None:
     assert story.then("worker-1 failed 9 143 Stopped").ended.outcome is Outcome.SUCCEEDED
 
 
+def test_a_success_says_who_failed_all_the_same() -> None:
+    """The leader decides, as with Kubeflow's operator; but nobody's failure is passed over in silence."""
+    story = Story().then(*RUNNING, "master-0 succeeded 3", "worker-0 failed 4 7", "worker-1 succeeded 5")
+    assert story.ended.outcome is Outcome.SUCCEEDED
+    assert story.ended.diagnosis is not None
+    assert story.ended.diagnosis.headline.startswith("worker-0 failed all the same, 3.0 s after the start: exit code 7")
+
+
 def test_who_only_serves_is_stopped_at_once() -> None:
     """A parameter server never ends by itself."""
     story = Story(job("tensorflow", chief=1, ps=1)).then("chief-0 running 1", "ps-0 running 1", "chief-0 succeeded 2")
@@ -412,4 +420,3 @@ def test_telling_again_may_be_cut_short(last: Input) -> None:
     """The job is gone from its target, or the reader has seen enough."""
     story = replayed(Outcome.SUCCEEDED).then("master-0 succeeded 1", last)
     assert (story.ended.outcome, story.ended.at) == (Outcome.SUCCEEDED, 30.0)
-

@@ -81,6 +81,15 @@ def test_the_footer_says_how_long_it_took_and_where_all_output_is(voice, command
     assert event_lines(DONE, voice) == (f"✓ pytorch-k3f9x succeeded in 8.2 s · all output: {command}",)
 
 
+def test_a_success_in_spite_of_a_failure_says_both():
+    """Nobody misses that a worker died because the master did well."""
+    why = Diagnosis(headline="worker-1 failed all the same, 0.4 s after the start: exit code 7.")
+    lines = event_lines(evolve(DONE, diagnosis=why))
+    assert lines[0] == "! worker-1 failed all the same, 0.4 s after the start: exit code 7."
+    assert lines[1].startswith("✓ pytorch-k3f9x succeeded")
+    assert job_error(evolve(DONE, diagnosis=why)) is None
+
+
 def test_a_job_that_succeeded_has_no_error():
     assert job_error(DONE) is None
 

@@ -153,6 +153,26 @@ def test_jobs_are_listed_newest_first_and_checked() -> None:
     in_world(story)
 
 
+def test_a_job_that_ends_while_it_is_looked_for_is_not_lost() -> None:
+    """Its record is read again before anybody is told so."""
+
+    async def story(world: World) -> None:
+        old = ended("job-1")
+        world.store.create(evolve(old, ended=None, outcome=None))
+
+        class Ending:
+            """The job ends between the store's answer and the target's."""
+
+            async def find(self, _: object) -> tuple[object, ...]:
+                world.store.update(old)
+                return ()
+
+        session = evolve(world.session, backends=lambda _: Ending())
+        assert await session.jobs(Jobs()) == (old,)
+
+    in_world(story)
+
+
 def test_a_job_that_is_just_being_submitted_is_not_lost() -> None:
     """Its target does not know it yet; a minute later it would."""
 

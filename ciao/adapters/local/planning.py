@@ -2,6 +2,7 @@
 
 uid, owner (pid of the process that must live), directory (of the job), cwd, socket, ranks (path prefix of
 named pipes), grace (s), log_limit (bytes), header (of the journal), environment (of all),
+    groups (controller -> [directory, version] of control groups),
 replicas: [{name, argv, environment (added), memory (bytes | None), cpu (cores | None), ranks}]
 """
 
@@ -54,6 +55,7 @@ class Planner:
             "log_limit": self.options.log_size,
             "header": self._header(uid, created, socket),
             "environment": base,
+            "groups": self._groups(),
             "replicas": [
                 self._replica(uid, each, addresses, shares[each], ranks if self.spec.nproc else "")
                 for each in self.spec.replicas
@@ -88,6 +90,13 @@ class Planner:
             "cpu": None if limits.cpu is None else float(limits.cpu),
             "ranks": self.spec.nproc or 0,
         }
+
+    def _groups(self) -> dict[str, list[Any]]:
+        """Controller -> (directory, version) where limits can be set; asked only when there are any."""
+        limits = [role.resources for role in self.spec.roles]
+        asked = {"memory": any(each.memory for each in limits), "cpu": any(each.cpu for each in limits)}
+        found = {name: self.machine.group(name) for name, wanted in asked.items() if wanted}
+        return {name: list(place) for name, place in found.items() if place is not None}
 
     def _addresses(self, ports: tuple[int, ...]) -> list[Address]:
         return [Address(environment.LOOPBACK, port) for port in ports]

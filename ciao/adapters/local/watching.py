@@ -215,4 +215,7 @@ def _report(report: Message) -> Report:
 
 def alive(directory: Path) -> bool:
     """A supervisor writes the job's logs."""
-    return JobLock(directory).held()
+    try:
+        return JobLock(directory).held()
+    except OSError:
+        return False

@@ -60,7 +60,7 @@ class Child:
 def launch(plan: dict[str, Any], errors: int) -> list[Child]:
     """Starts every replica of a plan (``planning.py`` says what is in it)."""
     replicas = plan["replicas"]
-    places = _places(replicas)
+    places = _place(plan, "memory"), _place(plan, "cpu")
     capacity = max(1 << 16, min(_PIPE, _PIPES // max(1, sum(1 + each["ranks"] for each in replicas))))
     children: list[Child] = []
     try:
@@ -101,7 +101,6 @@ def _launch(
     return Child(each, pid, pipes, fifos, group)
 
 
-def _places(replicas: list[dict[str, Any]]) -> tuple[cgroups.Place | None, cgroups.Place | None]:
-    memory = cgroups.find("memory") if any(each["memory"] is not None for each in replicas) else None
-    cpu = cgroups.find("cpu") if any(each["cpu"] is not None for each in replicas) else None
-    return memory, cpu
+def _place(plan: dict[str, Any], controller: str) -> cgroups.Place | None:
+    found = plan["groups"].get(controller)
+    return cgroups.Place(*found) if found is not None else None

@@ -14,7 +14,8 @@ from ciao.adapters.jobstore.logfile import LogFileWriter
 
 Growth = tuple[int, int, int, int]
 
-READ = 1 << 17
+READ = 1 << 18
+"""Bytes of one read: what a core's cache holds while it is counted and written."""
 PATIENCE = 0.25
 """Seconds that a rank's unfinished line waits for its rest."""
 _LONGEST = 1 << 16
