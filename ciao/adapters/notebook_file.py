@@ -43,7 +43,7 @@ class NotebookFile:
         if 1 <= number <= len(self.sources):
             return self.sources[number - 1]
         has = f"{len(self.sources)} code cell{'' if len(self.sources) == 1 else 's'}"
-        raise SourceError(f"{self.name} has {has}, and no number {number}", None, f"they count from 1: '{self.name}#1'")
+        raise SourceError(f"{self.name} has {has}, and no number {number}", None, f"They count from 1: '{self.name}#1'")
 
     def before(self, number: int) -> NotebookFile:
         """The notebook as the code cell of that number finds it: the cells above it."""
@@ -62,7 +62,7 @@ class NotebookFile:
             found = ast.literal_eval(binding.value)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
             raise SourceError(
-                f"the value of {name} is not written in {self.name}, and nothing of it was run",
+                f"The value of {name} is not written in {self.name}, and nothing of it was run",
                 None,
                 f"write it as a literal (in {binding.cell.label}), or compute it in the cell itself",
             ) from error
@@ -97,7 +97,7 @@ class NotebookFile:
 def read_cell(path: Path, selector: str) -> tuple[str, str]:
     """(text, label) of ``NOTEBOOK.ipynb#selector``; SourceError when there is no such cell."""
     if not (selector.isascii() and selector.isdigit()):
-        raise SourceError(f"{selector!r} is no number of a code cell", None, f"they count from 1: '{path}#1'")
+        raise SourceError(f"{selector!r} is no number of a code cell", None, f"They count from 1: '{path}#1'")
     return NotebookFile.read(path).cell(int(selector)), f"{path.name}#{int(selector)}"
 
 
@@ -113,7 +113,7 @@ def local_module(directory: str, dotted: str) -> Definition | None:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             continue
         except (OSError, UnicodeDecodeError) as error:
-            raise SourceError(f"the module {dotted} cannot be read from {file}: {error}") from error
+            raise SourceError(f"The module {dotted} cannot be read from {file}: {error}") from error
     return None
 
 
@@ -121,9 +121,9 @@ def _cells(path: Path) -> list[dict[str, Any]]:
     try:
         content = json.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError as error:
-        raise SourceError(f"there is no notebook {path}") from error
+        raise SourceError(f"There is no notebook {path}") from error
     except OSError as error:
-        raise SourceError(f"cannot read {path}: {error.strerror}") from error
+        raise SourceError(f"Cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SourceError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
     except (ValueError, RecursionError) as error:
@@ -142,5 +142,5 @@ def _source(path: Path, cell: dict[str, Any]) -> str:
     if not isinstance(text, str):
         raise SourceError(f"{path} is not a notebook: a cell of it has no source")
     if len(text) > _LARGEST:
-        raise SourceError(f"a cell of {path} is larger than 50 MiB", None, "code travels; data belongs into a file")
+        raise SourceError(f"A cell of {path} is larger than 50 MiB", None, "Code travels; data belongs into a file")
     return text

@@ -162,7 +162,7 @@ class _Selection:
 def _root(directory: str) -> Path:
     root = Path(directory).resolve()
     if not root.is_dir():
-        raise SourceError(f"the working directory {directory} does not exist")
+        raise SourceError(f"The working directory {directory} does not exist")
     return root
 
 

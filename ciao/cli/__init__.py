@@ -57,9 +57,9 @@ def guarded(words: list[str], terminal: Terminal) -> int:
     try:
         return dispatch(words, terminal)
     except CiaoError as error:
-        from ciao.cli.options import spoken
+        from ciao.cli.told import told
 
-        terminal.fail(error.title, [spoken(line) for line in error.lines()])
+        terminal.fail(error.title, told(error))
         return USER if isinstance(error, UserError) else FAULT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -111,6 +111,6 @@ def _module(name: str) -> Any:
         from ciao.core.errors import UserError
         from ciao.core.words import did_you_mean
 
-        hint = did_you_mean(name, COMMANDS, "ciao ") or f"there are: {', '.join(COMMANDS)}"
+        hint = did_you_mean(name, COMMANDS, "ciao ") or f"There are: {', '.join(COMMANDS)}"
         raise UserError(f"ciao has no command {name!r}", hint=hint)
     return import_module(f"ciao.cli.{name}")

@@ -27,9 +27,10 @@ _TABLE = ("tool", "ciao")  # in pyproject.toml
 
 def configure(parser: Parser, context: Context) -> None:
     """Its three words; ``show`` when there is none."""
-    parser.set_defaults(what="show", json=False)
-    what = parser.add_subparsers(dest="what", metavar="show | get KEY | set KEY VALUE", parser_class=Parser)
+    parser.set_defaults(what="show", key=None, json=False)
+    what = parser.add_subparsers(dest="what", metavar="show [KEY] | get KEY | set KEY VALUE", parser_class=Parser)
     show = what.add_parser("show", help="all settings")
+    show.add_argument("key", metavar="KEY", nargs="?", help="only this one")
     show.add_argument("--json", action="store_true", help="a JSON object by key")
     get = what.add_parser("get", help="one value, alone on its line")
     get.add_argument("key", metavar="KEY")
@@ -50,12 +51,14 @@ def run(options: argparse.Namespace, context: Context) -> int:
         case "set":
             _set(options, context)
         case _:
-            _show(context, json=options.json)
+            _show(context, options.key, json=options.json)
     return 0
 
 
-def _show(context: Context, *, json: bool) -> None:
-    rows = context.app.settings.show()
+def _show(context: Context, key: str | None, *, json: bool) -> None:
+    settings = context.app.settings
+    only = None if key is None else settings.setting(key, Place("ciao config show")).key
+    rows = [row for row in settings.show() if only in (None, row.key)]
     if json:
         context.terminal.answer(jsonform.block({row.key: {"value": row.value, "origin": row.origin} for row in rows}))
     else:
@@ -107,6 +110,6 @@ def write(file: Path, key: tuple[str, ...], value: str) -> None:
             new.chmod(file.stat().st_mode & 0o777)
         new.replace(file)
     except UnicodeDecodeError as error:
-        raise SettingsError("this file is not UTF-8; nothing was changed", Place(str(file))) from error
+        raise SettingsError("This file is not UTF-8; nothing was changed", Place(str(file))) from error
     except OSError as error:
-        raise SettingsError(f"this file cannot be written: {error.strerror}", Place(str(file))) from error
+        raise SettingsError(f"This file cannot be written: {error.strerror}", Place(str(file))) from error

@@ -7,6 +7,7 @@ from contextlib import suppress
 from ciao.cli import jsonform
 from ciao.cli.context import Context
 from ciao.cli.interrupts import Interrupts
+from ciao.cli.told import told
 from ciao.console import Console, Display, watch
 from ciao.core import presenter
 from ciao.core.errors import CiaoError
@@ -34,7 +35,7 @@ def shown(context: Context, running: Running, *, json: bool, quiet: bool = False
         except CiaoError as error:
             if interrupts.exit_code is None:
                 raise
-            context.terminal.fail(error.title, error.lines())  # stopped before it existed, or left to itself
+            context.terminal.fail(error.title, told(error))  # stopped before it existed, or left to itself
             return interrupts.exit_code
     return finished(context.terminal, ended, json=json, signalled=interrupts.exit_code)
 

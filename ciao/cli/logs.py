@@ -93,7 +93,7 @@ def _replicas(record: JobRecord, asked: Logs) -> tuple[Replica, ...]:
         return record.replicas
     if asked.replica not in record.replicas:
         known = [str(each) for each in record.replicas]
-        hint = did_you_mean(str(asked.replica), known) or f"it has {listed(known)}"
+        hint = did_you_mean(str(asked.replica), known) or f"It has {listed(known)}."
         raise UserError(f"{record.handle.name} has no replica {asked.replica}", hint=hint)
     return (asked.replica,)
 

@@ -6,7 +6,6 @@ Values stay texts: the interpreter reads them as it reads a magic's, so that bot
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,12 +13,12 @@ from typing import Any
 from ciao.cli.parser import Parser
 from ciao.core.errors import UserError
 from ciao.core.frameworks.base import Framework, RoleRule
-from ciao.core.magics import COMMANDS, ITEMS, Magic, role_magic
+from ciao.core.magics import ITEMS, Magic, role_magic
+from ciao.core.voice import TERMINAL, option
 
 SHORT = {"framework": "-f", "worker": "-w"}
 _PREFIX = "item_"  # apart from the command's own options
 _OTHER = "Other"
-_COMMAND = re.compile(rf"%(?:ciao )?({'|'.join(each.name for each in COMMANDS)})\b(?!=)")
 
 
 def add_options(parser: Parser, frameworks: Iterable[Framework]) -> None:
@@ -40,19 +39,9 @@ def chosen(options: argparse.Namespace, program: tuple[str, ...]) -> dict[str, t
     found = {name: tuple(values) for name, values in said.items() if values}
     if program:
         if "args" in found:
-            raise UserError("the program's arguments were said twice", hint="either --args or what stands after --")
+            raise UserError("The program's arguments were said twice", hint="Either --args or what stands after --")
         found["args"] = (shlex.join(program),)
     return found
-
-
-def option(name: str) -> str:
-    """``nodeSelector`` -> ``--node-selector``."""
-    return "--" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).replace("_", "-").lower()
-
-
-def spoken(text: str) -> str:
-    """A sentence that names commands as cells write them (``%logs``), for a shell (``ciao logs``)."""
-    return _COMMAND.sub(r"ciao \1", text)
 
 
 def _names(magic: Magic[Any]) -> list[str]:
@@ -62,13 +51,8 @@ def _names(magic: Magic[Any]) -> list[str]:
 
 def _keywords(magic: Magic[Any]) -> Mapping[str, Any]:
     """Every option collects: a second value is the interpreter's to refuse, as in a cell."""
-    doc = _spoken(magic.doc).replace("%", "%%")
+    doc = TERMINAL.said(magic.doc).replace("%", "%%")
     common: dict[str, Any] = {"dest": _PREFIX + magic.name, "help": doc}
     if magic.flag:
         return {**common, "action": "append_const", "const": ""}
     return {**common, "action": "append", "metavar": magic.syntax.replace("%", "%%"), "default": None}
-
-
-def _spoken(doc: str) -> str:
-    """The table's words name magics and commands; here they are options and commands of the shell."""
-    return re.sub(r"%([A-Za-z]\w*)", lambda match: option(match[1]), spoken(doc))

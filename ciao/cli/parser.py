@@ -25,7 +25,7 @@ class Parser(argparse.ArgumentParser):
         hint = f"{self.prog} --help shows what there is"
         if choice := _CHOICE.match(message):
             message = f"{choice['word']!r} is no valid {choice['what']}"
-            hint = did_you_mean(choice["word"], re.findall(r"[\w-]+", choice["all"])) or f"one of {choice['all']}"
+            hint = did_you_mean(choice["word"], re.findall(r"[\w-]+", choice["all"])) or f"One of {choice['all']}"
         raise UserError(message, hint=hint)
 
     def read(self, words: Sequence[str]) -> argparse.Namespace:

@@ -63,8 +63,8 @@ def request(options: argparse.Namespace, context: Context, source: Given) -> Lau
 def _detached(context: Context, launch: Launch, source: Given) -> int:
     if launch.spec.target == "local":
         raise UserError(
-            "a job on this machine ends with the process that started it, so it cannot be detached",
-            hint="leave --detach out and let the shell wait: nohup ciao run … &",
+            "A job on this machine ends with the process that started it, so it cannot be detached",
+            hint="Leave --detach out and let the shell wait: nohup ciao run … &",
         )
     submitted = context.app.launch(launch, source.notebook, TERMINAL).submitted.result()
     context.terminal.answer(submitted.handle.name)

@@ -34,7 +34,7 @@ def with_value(text: str, key: Key, value: Value, label: str = "the file") -> st
     if _read(result) != wanted:
         raise SettingsError(
             f"{label} is written in a way that Ciao cannot change without touching other lines",
-            hint=f"write it there yourself: {'.'.join(map(_bare, key))} = {_literal(value)}",
+            hint=f"Write it there yourself: {'.'.join(map(_bare, key))} = {_literal(value)}",
         )
     return result
 
@@ -43,7 +43,7 @@ def _parsed(text: str, label: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{label} is not TOML: {error}", hint="mend it first; nothing was changed") from error
+        raise SettingsError(f"{label} is not TOML: {error}", hint="Mend it first; nothing was changed") from error
 
 
 def _read(text: str) -> dict[str, Any] | None:

@@ -102,7 +102,7 @@ class Closure:
         try:
             tree = ast.parse(text)
         except (SyntaxError, ValueError) as error:
-            raise SourceError(f"a local module that should travel does not compile: {error}") from error
+            raise SourceError(f"A local module that should travel does not compile: {error}") from error
         names = {name for node in ast.walk(tree) if isinstance(node, _IMPORTS) for name in _modules(node, package)}
         return [module for name in sorted(names) if (module := self.notebook.module(name)) is not None]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codeop
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import frozen
@@ -24,12 +24,13 @@ from ciao.core.words import key
 
 _FRAMEWORK = re.compile(r"framework\s*=\s*['\"]?([\w-]+)", re.IGNORECASE)
 _WORD = re.compile(r"[\w.-]*\Z")
+_OF_A_JOB = re.compile(rf"%(?:ciao[ \t]+)?({'|'.join(each.name for each in COMMANDS if each.of_a_job)})[ \t]+", re.I)
 _UNDER = re.compile(r"[\w-]+")
 
 
 @frozen
 class Match:
-    """One completion: what is inserted, its kind (magic, role, command, option, value, setting), one line of help."""
+    """One completion: what is inserted, its kind (magic, role, command, option, value, setting, job), one line of help."""
 
     text: str
     kind: str
@@ -45,10 +46,13 @@ class Completion:
     matches: tuple[Match, ...]
 
 
-def complete(text: str, cursor: int, vocabulary: Vocabulary) -> Completion | None:
+def complete(
+    text: str, cursor: int, vocabulary: Vocabulary, jobs: Callable[[], Iterable[str]] = tuple
+) -> Completion | None:
     """What may stand at the cursor, when it is in a magic line that is or may become Ciao's; else None.
 
-    None also where nothing fits: then the completion of IPython is as good.
+    None also where nothing fits: then the completion of IPython is as good. ``jobs`` gives the names of
+    known jobs, newest first; it is asked only where one of them may stand.
     """
     found = _magic_line(text, cursor)
     if found is None:
@@ -56,7 +60,8 @@ def complete(text: str, cursor: int, vocabulary: Vocabulary) -> Completion | Non
     start, before = found
     word = _WORD.search(before)
     prefix = word.group() if word else ""
-    matches = _matches(before[: len(before) - len(prefix)], prefix, text, vocabulary)
+    head = before[: len(before) - len(prefix)]
+    matches = _jobs(head, prefix, jobs) or _matches(head, prefix, text, vocabulary)
     return Completion(start + len(before) - len(prefix), cursor, matches) if matches else None
 
 
@@ -89,6 +94,13 @@ def _matches(before: str, prefix: str, text: str, vocabulary: Vocabulary) -> tup
         shorts = (Match(each.name, "command", each.doc) for each in COMMANDS if each.short)
         names = [*names, *shorts, Match("ciao", "command", "Ciao's commands."), Match("kubeflow", "magic")]
     return _fitting(names, prefix)
+
+
+def _jobs(before: str, prefix: str, jobs: Callable[[], Iterable[str]]) -> tuple[Match, ...]:
+    """Names of jobs, right behind a command that wants one."""
+    if prefix.startswith("-") or not _OF_A_JOB.fullmatch(before):
+        return ()
+    return tuple(Match(each, "job") for each in jobs() if each.startswith(prefix))
 
 
 def _fitting(matches: Iterable[Match], prefix: str) -> tuple[Match, ...]:

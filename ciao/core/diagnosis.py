@@ -143,12 +143,16 @@ _NO_REMEDY = _always("")
 _SMALLER = "or make it need less (smaller batches, fewer data loader workers)."
 _PORT = "Another process has that port. Let the framework take MASTER_ADDR and MASTER_PORT from the environment."
 _DISK = "A disk is full. Free some space where the job writes; `ciao doctor` shows where Ciao keeps its own files."
+_NO_INPUT = "Nobody types into a replica: input() finds nothing. Give it values with %args, %env or %var."
+_NO_IPYTHON = "A replica runs plain Python, without IPython's own names: use print()."
 _NATIVE = "Native code did this, not Python: `import faulthandler; faulthandler.enable()` shows the Python line."
 
 TABLE: tuple[Row, ...] = (
     Row(_reason("OOMKilled"), _out_of_memory, _always(f"Give it more with %memory, {_SMALLER}")),
     Row(_reason("StartError"), _start, _always("Check the interpreter or the image that the job names.")),
     Row(_raised("ModuleNotFoundError"), _with_message, _module),
+    Row(_says("EOFError: EOF when reading a line"), _error, _always(_NO_INPUT)),
+    Row(_says(r"NameError: name '(display|get_ipython)' is not defined"), _with_message, _always(_NO_IPYTHON)),
     Row(_says(r"Address already in use|EADDRINUSE"), _with_message, _always(_PORT)),
     Row(_says(r"No space left on device|ENOSPC"), _with_message, _always(_DISK)),
     Row(
@@ -165,12 +169,12 @@ TABLE: tuple[Row, ...] = (
     Row(
         _code(135),
         _signal("SIGBUS", "it crashed with a bus error"),
-        _always("Mostly shared memory (/dev/shm) is full: use fewer data loader workers."),
+        _always("Usually shared memory (/dev/shm) is full: use fewer data loader workers."),
     ),
     Row(
         _code(137),
         _signal("SIGKILL", "it was killed"),
-        _always(f"Not by Ciao; mostly the system had no memory left. Set a limit with %memory, {_SMALLER}"),
+        _always(f"Not by Ciao: usually the system had no memory left. Set a limit with %memory, {_SMALLER}"),
     ),
     Row(_code(143), _signal("SIGTERM", "it was asked to end"), _always("Not by Ciao: somebody else sent SIGTERM.")),
     Row(

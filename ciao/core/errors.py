@@ -67,6 +67,14 @@ class Place:
         return (f"    {text}", f"    {lead}{'^' * width}")
 
 
+def _sentences(message: str) -> tuple[str, ...]:
+    """The lines of a message; one that is a single line is a sentence, and has its full stop."""
+    lines = message.splitlines() or [""]
+    if len(lines) == 1 and (lines[0][-1:].isalnum() or lines[0][-1:] in ("'", '"', ")", "]")):
+        return (f"{lines[0]}.",)
+    return tuple(lines)
+
+
 class CiaoError(Exception):
     """The root. ``title`` is the name that people see."""
 
@@ -74,7 +82,7 @@ class CiaoError(Exception):
 
     def lines(self) -> tuple[str, ...]:
         """The whole message as plain lines, the first without the title."""
-        return tuple(str(self).splitlines()) or ("",)
+        return _sentences(str(self))
 
     def _render_traceback_(self) -> list[str]:
         first, *rest = self.lines()
@@ -92,7 +100,7 @@ class UserError(CiaoError):
 
     def lines(self) -> tuple[str, ...]:
         """Message, place with its caret, remedy."""
-        found = list(self.message.splitlines()) or [""]
+        found = list(_sentences(self.message))
         if self.place is not None:
             found += [f"  {self.place}", *self.place.caret()]
         if self.hint:

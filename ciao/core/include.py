@@ -39,11 +39,11 @@ def resolve(launch: Launch, notebook: Notebook | None, voice: Voice = NOTEBOOK) 
     label = launch.source.label
     if notebook is None:
         if wanted:
-            raise SourceError(f"there is no notebook to take {wanted[0]} from", Place(label))
+            raise SourceError(f"There is no notebook to take {wanted[0]} from.", Place(label))
         return launch, ()
     for name in wanted:
         if not notebook.has(name):
-            raise SourceError(f"the notebook has no {name}", Place(label), f"run the cell that defines {name} first")
+            raise SourceError(f"The notebook has no {name}.", Place(label), f"Run the cell that defines {name} first.")
     gaps = missing(launch.source.code, notebook, frozenset(wanted))
     if gaps.missing:
         raise gaps.error(label, voice)
@@ -128,7 +128,7 @@ def _with_import(source: Source, statement: str) -> str:
     if hasattr(own[0], "body") or getattr(own[0], "cases", None) or own[0].col_offset:
         place = Place(source.label, before, 1, 1, texts[before - 1])
         raise SourceError(
-            "there is no line for the names that travel with this cell", place, "put a blank line before it"
+            "There is no line for the names that travel with this cell.", place, "Put a blank line before it."
         )
     parts[2 * (before - 1)] = f"{statement}; {texts[before - 1]}"
     return "".join(parts)

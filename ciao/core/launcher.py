@@ -21,7 +21,7 @@ from ciao.core.errors import (
     StoreError,
     UnknownJobError,
 )
-from ciao.core.events import Ended, Event, JobGone, LogChunk, Note, Observation
+from ciao.core.events import Ended, Event, JobGone, LogChunk, Note, Observation, Outcome
 from ciao.core.frameworks.base import Framework
 from ciao.core.jobstate import Action, Job, Leave, Remove, Resubmit, SetTimer, Stage, State, Step, StopReplicas
 from ciao.core.model import Artifact, JobHandle, Replica
@@ -165,13 +165,22 @@ class Following:
             async with self._ports.backend.watch(self._state.handle, cursor) as observations:
                 await self._hear(observations)
         except UnknownJobError:
-            if self._state.stage is not Stage.REPLAYING:
+            if self._state.job.leads:
                 raise
+            self._lose()
             for chunk in records.whole_logs(self._record, self._ports.store):
                 await self._take(lifecycle.step(self._state, chunk))
         if self._ended is None and self._state.stage is not Stage.RETRYING:
             gone = JobGone("its target stopped reporting about it", self._ports.clock.now())
             await self._take(lifecycle.step(self._state, gone))
+
+    def _lose(self) -> None:
+        """Its target does not know the job: what its log holds is told, and that nobody saw its end."""
+        if self._state.stage is not Stage.REPLAYING:
+            state, now = self._state, self._ports.clock.now()
+            self._state = lifecycle.replay(
+                state.job, state.handle, state.began, state.attempt, outcome=Outcome.STOPPED, over=now
+            ).state
 
     async def _hear(self, observations: AsyncIterator[Observation]) -> None:
         async with self._inbox.merged(observations) as inputs:

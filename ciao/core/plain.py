@@ -54,7 +54,7 @@ def _parts(name: str, where: str, value: object, depth: int) -> Iterator[_Step]:
 
 
 def _too_large(name: str) -> SourceError:
-    return SourceError(f"{name} is larger than 1 MiB as text", None, "write it to a file and let the cell read that")
+    return SourceError(f"{name} is larger than 1 MiB as text", None, "Write it to a file and let the cell read that.")
 
 
 def _type(value: object) -> str:
@@ -62,7 +62,8 @@ def _type(value: object) -> str:
 
 
 def _article(name: str) -> str:
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    vowel = name[:1].lower() in "aeiou" and not name.startswith("uint")
+    return f"{'an' if vowel or name == 'ndarray' else 'a'} {name}"
 
 
 def _remedy(where: str, kind: type) -> str:
@@ -76,8 +77,10 @@ def _remedy(where: str, kind: type) -> str:
         for start, call in (("float", "float"), ("int", "int"), ("uint", "int"), ("bool", "bool"), ("str", "str")):
             if name.startswith(start):
                 return f"{call}({where}) is plain data"
+    if issubclass(kind, type):
+        return f"Classes travel as source: %include={where}"
     if name in ("ndarray", "Tensor", "Series", "Index"):
-        return f"{where}.tolist() is plain data; large ones belong into a file that the cell reads"
+        return f"{where}.tolist() is plain data; large ones belong in a file that the cell reads."
     if issubclass(kind, _SCALARS[1:]):
         return f"{next(base.__name__ for base in _SCALARS[1:] if issubclass(kind, base))}({where}) is plain data"
-    return "make it in the cell itself, or write it to a file that the cell reads"
+    return "Make it in the cell itself, or write it to a file that the cell reads."

@@ -65,7 +65,7 @@ def event_lines(event: Event, voice: Voice = NOTEBOOK) -> tuple[str, ...]:
     """
     match event:
         case Note():
-            return tuple(event.text.splitlines())
+            return tuple(voice.said(event.text).splitlines())
         case Progress():
             return (_progress(event),)
         case Submitted():
@@ -126,7 +126,7 @@ def describe(
         ("took", duration((record.ended or now) - record.created)),
         ("attempts", str(record.attempts) if record.attempts > 1 else ""),
         ("source", f"{record.label} ({record.digest})"),
-        *((str(replica), f"{count:,} lines") for replica, count in (lines or {}).items()),
+        *((str(replica), f"{count:,} line{'' if count == 1 else 's'}") for replica, count in (lines or {}).items()),
         ("output", voice.logs(record.handle.name)),
     ]
     width = max(len(name) for name, _ in facts)

@@ -71,7 +71,9 @@ class Session:
 
     async def attach(self, request: Attach, inbox: Inbox, emit: Emit) -> Ended:
         """Follow a job, or tell again how one went that has ended. UnknownJobError for one that never was."""
-        record = await self._checked(self.record(request.name, request.target))
+        record = self.record(request.name, request.target)
+        if not record.handle.uid:  # else its target knows best how it went, also when it has just ended
+            record = await self._checked(record)
         ports = self._ports(records.spec_of(record))
         return await launcher.attach(record, self._framework(record.framework), ports, inbox, emit)
 
@@ -84,7 +86,7 @@ class Session:
             return f"{name} has ended already: {record.outcome.value}{when}."
         if not record.handle.uid:
             raise UserError(
-                f"{name} is just being started", hint="Try again in a moment, or stop it where it was started."
+                f"{name} is just being started.", hint="Try again in a moment, or stop it where it was started."
             )
         await self.backends(record.handle.target).stop(record.handle, Stop(grace=0.0 if request.force else None))
         return f"{name} is being ended by force." if request.force else f"{name} was asked to stop."
@@ -120,10 +122,10 @@ class Session:
             if name in (LAST, each.handle.name):
                 return each
         if name == LAST:
-            raise UnknownJobError("there is no job yet")
+            raise UnknownJobError("There is no job yet.")
         found = nearest(name, (each.handle.name for each in known))
         hint = f"Did you mean {found}? " if found else ""
-        raise UnknownJobError(f"there is no job named {name}", hint=f"{hint}%jobs lists them all.")
+        raise UnknownJobError(f"There is no job named {name}.", hint=f"{hint}%jobs lists them all.")
 
     def rerun(self, request: Rerun) -> JobRecord:
         """The record whose ``source`` is to run again, to be interpreted anew under a fresh name.
@@ -133,7 +135,7 @@ class Session:
         record = self.record(request.name, request.target)
         if redacted(record.source):
             raise UserError(
-                f"{record.handle.name} was given values with %env, and Ciao does not keep those",
+                f"{record.handle.name} was given values with %env, and Ciao does not keep those.",
                 hint=f"%describe {record.handle.name} shows the cell: run it again with the values.",
             )
         return record
@@ -148,7 +150,7 @@ class Session:
         checked = await self._checked(known)
         if checked.ended is None:
             hint = f"Stop it (%stop {spec.name}), watch it (%attach {spec.name}), or choose another %name."
-            raise NameInUseError(f"a job named {spec.name} still runs", hint=hint)
+            raise NameInUseError(f"A job named {spec.name} still runs.", hint=hint)
         self.store.update(checked)
 
     async def _checked(self, record: JobRecord) -> JobRecord:
@@ -190,4 +192,4 @@ class Session:
             return self.frameworks[name]
         except KeyError:
             known = ", ".join(sorted(self.frameworks))
-            raise UserError(f"the framework {name} is not installed here", hint=f"Installed: {known}.") from None
+            raise UserError(f"The framework {name} is not installed here.", hint=f"Installed: {known}.") from None

@@ -186,7 +186,7 @@ class Settings:
             if key(each.key) == key(name):
                 return each
         known = [each.key for each in self.schema]
-        hint = did_you_mean(name, known) or "ciao config show lists them all."
+        hint = did_you_mean(name, known) or "%ciao config lists them all."
         raise SettingsError(f"There is no setting {name!r}.", place, hint)
 
     def assign(self, name: str, text: str, place: Place | None = None, *, base: str = "") -> Settings:

@@ -55,7 +55,7 @@ def _whole(value: Value, minimum: int, what: str) -> int:
 
 def count(value: Value) -> int:
     """A whole number, 0 or more."""
-    return _whole(value, 0, "a number of replicas, devices or times (0, 1, 2, …)")
+    return _whole(value, 0, "a whole number (0, 1, 2, …)")
 
 
 def positive(value: Value) -> int:

@@ -12,8 +12,11 @@ import re
 from attrs import frozen
 
 from ciao.core.model import Replica
+from ciao.core.recognize import SHORT
 
-_MAGIC = re.compile(r"(?<![\w%])%(?P<name>[A-Za-z]\w+)(?:=(?P<value>\S*\w))?")
+_MAGIC = re.compile(r"(?<![\w%'\"])%(?P<name>[A-Za-z]\w+)(?:=(?P<value>\S*\w))?")
+_COMMAND = re.compile(rf"(?<![\w%])%(?:ciao (?P<long>[a-z]+)|(?P<short>{'|'.join(SHORT)}))(?![\w=])")
+_CONFIG = re.compile(r"(?<![\w%])%ciao config (?P<key>[a-z_]+\.[a-z_]+)=(?P<value>\S+)")
 
 
 class Style(enum.Enum):
@@ -46,13 +49,33 @@ class Voice:
             case Style.MAGIC:
                 return f"%{name}={value}" if value else f"%{name}"
             case Style.SHELL:
-                return f"--{name} {value}" if value else f"--{name}"
+                return f"{option(name)} {_word(value)}" if value else option(name)
             case Style.CALL:
                 return f'{name}="{value}"' if value else f"{name}="
 
     def said(self, text: str) -> str:
         """A sentence that was written with magics ("give it more with %memory"), in this voice."""
-        return _MAGIC.sub(lambda match: self.item(match["name"], match["value"] or ""), text)
+        return _MAGIC.sub(lambda match: self.item(match["name"], match["value"] or ""), self.commands(text))
+
+    def commands(self, text: str) -> str:
+        """A sentence that names commands as cells write them (``%logs``), for a shell (``ciao logs``).
+
+        A program's calls have another form than words in a row: there the sentence stays.
+        """
+        if self.style is not Style.SHELL:
+            return text
+        text = _CONFIG.sub(r"ciao config set \g<key> \g<value>", text)
+        return _COMMAND.sub(lambda match: f"ciao {match['long'] or match['short']}", text)
+
+
+def option(name: str) -> str:
+    """``nodeSelector`` -> ``--node-selector``."""
+    return "--" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).replace("_", "-").lower()
+
+
+def _word(value: str) -> str:
+    """What goes on in the same magic's line (``2;%cpu=1``) is one word for a shell: ``'2;cpu=1'``."""
+    return f"'{value.replace(';%', ';')}'" if ";" in value else value
 
 
 NOTEBOOK = Voice(Style.MAGIC, "this cell")

@@ -69,7 +69,7 @@ def test_a_job_whose_writer_lives_keeps_its_name(tmp_path: Path) -> None:
     store.create(local("train"))
     with closing(store.writer(local("train").handle)):
         assert store.alive(local("train").handle)
-        with pytest.raises(NameInUseError, match="a job named train still runs") as caught:
+        with pytest.raises(NameInUseError, match="A job named train still runs") as caught:
             store.create(local("train", created=2000.0))
     assert "%stop train" in str(caught.value)
 

@@ -13,7 +13,6 @@ import pytest
 from ciao.adapters.local import devices, leases
 from ciao.adapters.local.supervisor import cgroups, processes
 from ciao.core.errors import PreflightError
-from ciao.core.events import LogChunk
 from ciao.core.model import Resources, Role
 from ciao.core.ports import Severity, Stop
 from ciao.core.quantity import Quantity
@@ -33,15 +32,11 @@ def limited(memory: str | None = None, cpu: str | None = None, gpu: int | None =
 @pytest.mark.skipif(cgroups.find("memory") is None, reason="no control group can be made here")
 def test_a_control_group_ends_what_uses_too_much(tmp_path: Path) -> None:
     """The kernel kills it: OOMKilled, 137; the group is gone afterwards."""
-
-    async def main() -> None:
-        handle, found = await Local(tmp_path).run(HUNGRY, job(master=limited("100Mi")))
-        assert (found[MASTER].code, found[MASTER].reason) == (137, "OOMKilled")
-        place = cgroups.find("memory")
-        assert place is not None
-        assert not [name for name in os.listdir(place.path) if handle.uid in name]
-
-    finished(main())
+    handle, found = finished(Local(tmp_path).run(HUNGRY, job(master=limited("100Mi"))))
+    assert (found[MASTER].code, found[MASTER].reason) == (137, "OOMKilled")
+    place = cgroups.find("memory")
+    assert place is not None
+    assert not list(Path(place.path).glob(f"*{handle.uid}*"))
 
 
 @LINUX
@@ -201,7 +196,7 @@ def test_two_jobs_never_share_a_gpu(tmp_path: Path) -> None:
         first = await backend.submit(job("a", master=limited(gpu=1)), local.artifact(stay))
         second = await local.backend().submit(job("b", master=limited(gpu=1)), local.artifact(stay))
         for handle in (first, second):
-            await until(backend, handle, lambda each: isinstance(each, LogChunk))
+            await until(backend, handle, lambda _, handle=handle: local.log(handle).endswith("\n"))
         assert {local.log(first), local.log(second)} == {"0\n", "1\n"}
         third = job("c", master=limited(gpu=1))
         (finding,) = await backend.check(third)

@@ -153,7 +153,7 @@ def test_a_killed_supervisor_takes_the_job_along(tmp_path: Path) -> None:
         backend = local.backend()
         handle = await backend.submit(job(worker=1), local.artifact(DEAF + DAEMONS + STAY))
         await until(backend, handle, printed)
-        (supervisor,) = [each.pid for each in backend._links]
+        supervisor = watching.header_of(tmp_path / "local" / handle.name, handle)["pid"]
         seen = []
         async with backend.watch(handle) as stream:
             async for each in stream:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from ciao.adapters.local.supervisor import processes
 from ciao.adapters.local.supervisor.journal import earliest_report
 from ciao.replica import ciao_replica
 
@@ -21,14 +22,11 @@ RUNNER = Path(ciao_replica.__file__)
 
 
 def other_pythons() -> list[Any]:
-    """The running interpreter, and older and newer ones: those on PATH, or in the directories of ``CIAO_TEST_PYTHONS``."""
+    """The running one, older and newer ones: those on PATH, or in the directories of ``CIAO_TEST_PYTHONS``."""
     places = os.environ.get("CIAO_TEST_PYTHONS", "").split(os.pathsep)
     found = [pytest.param(sys.executable, id="this")]
     for version in ("3.6", "3.8", "3.10", "3.12", "3.13", "3.14"):
-        path = next(
-            (str(p) for p in (Path(place) / f"python{version}" for place in places if place) if p.exists()), None
-        )
-        path = path or shutil.which(f"python{version}")
+        path = shutil.which(f"python{version}", path=os.pathsep.join([*places, os.environ["PATH"]]))
         works = path is not None and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
         skip = () if works else (pytest.mark.skip(reason=f"no python{version} on PATH or in CIAO_TEST_PYTHONS"),)
         found.append(pytest.param(path, id=version, marks=skip))
@@ -227,3 +225,55 @@ def test_modules_beside_the_cell_and_in_the_directory_are_found(tmp_path: Path) 
     (tmp_path / "source" / "mine.py").write_text("WHO = 'travelled'")
     (tmp_path / "source" / "ciao_names.py").write_text("lr = 0.1")
     assert Ran(tmp_path, "import mine, ciao_names\nprint(mine.WHO, ciao_names.lr)\n").out == "directory 0.1\n"
+
+
+def _as_init(tmp_path: Path, code: str) -> subprocess.Popen[str]:
+    """The cell below a process 1 of its own."""
+    shutil.copy(RUNNER, tmp_path)
+    (tmp_path / "cell.py").write_text(textwrap.dedent(code))
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-u", "ciao_replica.py", "cell.py"]
+    return subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+
+
+def _may_unshare() -> bool:
+    tool = shutil.which("unshare")
+    return tool is not None and subprocess.run([tool, "--pid", "--fork", "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not _may_unshare(), reason="may not make a process namespace here")
+@pytest.mark.parametrize(
+    ("cell", "code"), [("import sys; sys.exit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137)]
+)
+def test_as_process_1_it_ends_as_its_cell_does(tmp_path: Path, cell: str, code: int) -> None:
+    """The exit code of a container."""
+    process = _as_init(tmp_path, cell)
+    process.communicate(timeout=30)
+    assert process.returncode == code
+
+
+@pytest.mark.skipif(not _may_unshare(), reason="may not make a process namespace here")
+def test_as_process_1_it_obeys_sigterm_and_reaps(tmp_path: Path) -> None:
+    """Process 1 ignores a SIGTERM that nobody handles, and orphans are its children: this one does its duties."""
+    process = _as_init(
+        tmp_path,
+        """
+        import os, time
+        if os.fork() == 0:
+            if os.fork() == 0:
+                time.sleep(0.1)
+                os._exit(0)
+            os._exit(0)
+        os.wait()
+        time.sleep(0.4)
+        print(os.getppid(), flush=True)
+        time.sleep(600)
+        """,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "1\n"
+    init = next(pid for pid in processes.children(process.pid))
+    cells = processes.children(init)
+    assert len(cells) == 1, "the orphan was not reaped"
+    os.kill(init, 15)
+    process.communicate(timeout=10)
+    assert process.returncode == 143

@@ -218,13 +218,13 @@ There is no target 'locl'.
     %detach please
      ^^^^^^^^^^^^^"""),
     "items that blanks separate": (P + "%worker=2 cpu=1 memory=2Gi\nprint()", """\
-%worker: '2 cpu=1 memory=2Gi' is not a number of replicas, devices or times (0, 1, 2, …).
+%worker: '2 cpu=1 memory=2Gi' is not a whole number (0, 1, 2, …).
   Cell In [3], line 2, column 9
     %worker=2 cpu=1 memory=2Gi
             ^^^^^^^^^^^^^^^^^^
   Items on one line are separated by ';': %worker=2;%cpu=1;%memory=2Gi"""),
     "a comment behind a magic": (P + "%worker=2  # two\nprint()", """\
-%worker: '2  # two' is not a number of replicas, devices or times (0, 1, 2, …).
+%worker: '2  # two' is not a whole number (0, 1, 2, …).
   Cell In [3], line 2, column 9
     %worker=2  # two
             ^^^^^^^^

@@ -17,7 +17,7 @@ P = "%framework=pytorch\n"
 @pytest.mark.parametrize(
     ("cell", "problem"),
     [
-        (P + "%gpu=1.5\nx", "'1.5' is not a number"), (P + "%gpu=-1\nx", "'-1' is not a number"),
+        (P + "%gpu=1.5\nx", "'1.5' is not a whole number"), (P + "%gpu=-1\nx", "'-1' is not a whole number"),
         (P + "%retries=a\nx", "'a' is not"),
         (P + "%nproc=0\nx", "0 is too small: at least 1"), (P + "%timeout=0\nx", "over before they begin"),
         (P + "%name=\nx", "is missing"),
@@ -28,7 +28,7 @@ P = "%framework=pytorch\n"
         (P + "%volume=data:rel\nx", "not a volume"), (P + "%nodeSelector=ssd\nx", "LABEL=value"),
         (P + "%tolerations=a b\nx", "toleration"),
         (P + "%user=ada\nx", "'ada' is neither"), (P + "%on_exit=leave\nx", "none of keep and stop"),
-        (P + "%detach=maybe\nx", "neither true"), (P + "é" * (26 * 2**20), "larger than 50 MB"),
+        (P + "%detach=maybe\nx", "neither true"), (P + "é" * (26 * 2**20), "at most 52,428,800"),
         (P + "%args='a\\'\\\n x", "one line"), (P + "%args=a\\ \nx", "ends in a backslash"),
         (P + "%s2i=koniko\nx", "no way 'koniko'"),
         (P + "%file=''\nx", "not a pattern"), (P + "%env='A=b\0c'\nx", "NUL"), (P + "%=1\nx", "A name is missing"),

@@ -102,7 +102,7 @@ def test_a_word_too_many_is_an_error():
 
 def test_a_missing_value_is_an_error_not_a_usage_dump():
     """One sentence and where to look."""
-    with pytest.raises(UserError, match=r"expected one argument\n  ciao run --help"):
+    with pytest.raises(UserError, match=r"expected one argument\.\n  ciao run --help"):
         parser().read(["train.py", "--cpu"])
 
 

@@ -41,6 +41,19 @@ def test_what_fits_is_offered(marked, some):
 
 
 @pytest.mark.parametrize(
+    ("marked", "jobs"),
+    [
+        ("%attach |", ["last", "mnist-2", "mnist"]), ("%logs mn|", ["mnist-2", "mnist"]), ("%ciao stop l|", ["last"]),
+        ("%ciao rerun mnist-|", ["mnist-2"]), ("%logs mnist |", []), ("%jobs |", []), ("%stop x|", []),
+    ],
+)  # fmt: skip
+def test_a_command_of_a_job_is_offered_the_names_of_jobs(marked, jobs):
+    """Newest first, in the place of its first word and nowhere else."""
+    found = complete(marked.replace("|", ""), marked.index("|"), VOCABULARY, lambda: ["last", "mnist-2", "mnist"])
+    assert [match.text for match in found.matches] == jobs if jobs else found is None
+
+
+@pytest.mark.parametrize(
     "marked",
     [
         "x|",

@@ -131,6 +131,17 @@ WORDS = [
         "torch.OutOfMemoryError at line 14 of this cell (exit code 1)",
         "GPU",
     ),
+    (
+        exit_of(1, told=report("EOFError", "EOF when reading a line")),
+        "EOFError at line 14 of this cell (exit code 1)",
+        "%args",
+    ),
+    (exit_of(1, told=report("EOFError", "Ran out of input")), "EOFError at line 14 of this cell (exit code 1)", ""),
+    (
+        exit_of(1, told=report("NameError", "name 'display' is not defined")),
+        "NameError at line 14 of this cell (exit code 1): name 'display' is not defined",
+        "print()",
+    ),
     (exit_of(1, told=report("MemoryError", "")), "MemoryError at line 14 of this cell (exit code 1)", "%memory"),
 ]
 

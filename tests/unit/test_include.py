@@ -117,7 +117,7 @@ def test_the_import_keeps_every_line_where_it_was(code, made):
 
 
 def test_a_cell_without_a_free_line_is_asked_for_one():
-    with pytest.raises(SourceError, match="put a blank line before it") as error:
+    with pytest.raises(SourceError, match="Put a blank line before it") as error:
         resolve(launch("for x in (1,):\n    act(x)", include="act"), notebook())
     assert error.value.place.line == 1
 
@@ -125,8 +125,8 @@ def test_a_cell_without_a_free_line_is_asked_for_one():
 @pytest.mark.parametrize(
     ("include", "var", "message"),
     [
-        ("undefined", "", "the notebook has no undefined"),
-        ("", "secret", "the notebook has no secret"),
+        ("undefined", "", "The notebook has no undefined"),
+        ("", "secret", "The notebook has no secret"),
         ("", "act", "act is not written|the value of act"),
         ("tensor", "", "tensor is neither a function"),
         ("uses_tensor", "", "uses_tensor needs tensor, which cannot travel"),
@@ -138,13 +138,13 @@ def test_what_cannot_travel_is_refused_by_name(include, var, message):
 
 
 def test_names_that_only_the_notebook_has_are_refused_before_anything_starts():
-    with pytest.raises(SourceError, match="this cell uses a name that only the notebook has: lr"):
+    with pytest.raises(SourceError, match="This cell uses a name that only the notebook has: lr"):
         resolve(launch("\nprint(lr)"), notebook())
 
 
 def test_without_a_notebook_there_is_nothing_to_take_from():
     assert resolve(launch("print(lr)"), None) == (launch("print(lr)"), ())
-    with pytest.raises(SourceError, match="there is no notebook to take lr from"):
+    with pytest.raises(SourceError, match="There is no notebook to take lr from"):
         resolve(launch("print(lr)", var="lr"), None)
 
 

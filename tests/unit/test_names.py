@@ -162,7 +162,7 @@ NOTEBOOK = NotebookFile(
 def test_names_that_the_notebook_has_are_reported_with_the_way_out_for_each():
     code = "\nmodel = Model()\nfor _ in range(epochs):\n    step(model, lr, np.ones(3))\n"
     assert missing(code, NOTEBOOK).error("Cell In [3]").lines() == (
-        "this cell uses names that only the notebook has: Model, epochs, lr and np.",
+        "This cell uses names that only the notebook has: Model, epochs, lr and np.",
         "  Cell In [3], line 2, column 9",
         "    model = Model()",
         "            ^^^^^",
@@ -174,7 +174,7 @@ def test_names_that_the_notebook_has_are_reported_with_the_way_out_for_each():
 
 def test_a_name_that_cannot_travel_is_reported_with_what_to_do():
     lines = missing("print(data)", NOTEBOOK).error("Cell In [3]").lines()
-    assert lines[0] == "this cell uses a name that only the notebook has: data."
+    assert lines[0] == "This cell uses a name that only the notebook has: data."
     assert lines[-1].startswith("  data cannot travel: the value of data is not written in nb.ipynb")
     assert not any("%" in line for line in lines)
 

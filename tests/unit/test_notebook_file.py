@@ -48,7 +48,7 @@ def test_a_cell_finds_the_names_of_the_cells_above_it(path: Path):
 
 @pytest.mark.parametrize("selector", ["0", "4", "x", "", "-1", "²"])
 def test_a_cell_that_is_not_there_is_refused(path: Path, selector: str):
-    with pytest.raises(SourceError, match="they count from 1"):
+    with pytest.raises(SourceError, match="They count from 1"):
         read_cell(path, selector)
 
 
@@ -70,7 +70,7 @@ def test_what_is_no_notebook_is_refused_with_what_is_wrong(tmp_path: Path, conte
 
 
 def test_a_file_that_is_not_there_is_said_so(tmp_path: Path):
-    with pytest.raises(SourceError, match="there is no notebook"):
+    with pytest.raises(SourceError, match="There is no notebook"):
         NotebookFile.read(tmp_path / "none.ipynb")
 
 

@@ -59,7 +59,7 @@ def test_an_unknown_job_is_told_with_the_nearest_name() -> None:
 
     async def story(world: World) -> None:
         kept(world, ended("pytorch-k3f9x"))
-        with pytest.raises(UnknownJobError, match=r"no job named pytorch-k3f9y\n.*Did you mean pytorch-k3f9x\?"):
+        with pytest.raises(UnknownJobError, match=r"no job named pytorch-k3f9y\.\n.*Did you mean pytorch-k3f9x\?"):
             world.session.record("pytorch-k3f9y")
         with pytest.raises(UnknownJobError, match="%jobs lists them all"):
             world.session.record("xyz")
@@ -78,7 +78,7 @@ def test_launching_uses_the_targets_own_ports() -> None:
         assert (await run(world)).outcome is Outcome.SUCCEEDED
         with pytest.raises(UserError, match="no target"):
             await run(world, spec=evolve(job(name="other"), target="cluster"))
-        with pytest.raises(UserError, match=r"framework mpi is not installed here\n.*pytorch, tensorflow"):
+        with pytest.raises(UserError, match=r"framework mpi is not installed here\.\n.*pytorch, tensorflow"):
             await run(world, spec=evolve(job(name="other"), framework="mpi"))
 
     in_world(story)
@@ -90,7 +90,7 @@ def test_the_name_of_a_running_job_is_refused_before_anything_is_built() -> None
     async def story(world: World) -> None:
         await world.begun()
         world.builder.fault = AssertionError("it was built")
-        with pytest.raises(NameInUseError, match=r"still runs\n.*%stop job-1"):
+        with pytest.raises(NameInUseError, match=r"still runs\.\n.*%stop job-1"):
             await run(world)
 
     in_world(story)

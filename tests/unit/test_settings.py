@@ -94,7 +94,7 @@ def test_show_says_value_and_origin_of_every_setting():
     ("key", "text", "message"),
     [
         ("store.sise", "1", "There is no setting 'store.sise'.\n  ciao.toml, line 3\n  Did you mean store.size?"),
-        ("zzz", "1", "There is no setting 'zzz'.\n  ciao.toml, line 3\n  ciao config show lists them all."),
+        ("zzz", "1", "There is no setting 'zzz'.\n  ciao.toml, line 3\n  %ciao config lists them all."),
         ("store.size", "big", "store.size: 'big' is not a quantity"),
         ("store.age", "0", "store.age: 0 seconds are over"),
         ("local.grace", "soon", "local.grace: 'soon' is not a duration"),

@@ -41,7 +41,7 @@ def _translated(method: Callable[P, T]) -> Callable[P, T]:
         try:
             return method(*args, **kwargs)
         except OSError as error:
-            raise StoreError(f"cannot read the log {args[0]}: {error.strerror}") from error
+            raise StoreError(f"Cannot read the log {args[0]}: {error.strerror}") from error
 
     return inner
 

@@ -101,10 +101,10 @@ class DiskJobStore:
         lock = JobLock(job)
         with self._writing():
             if not (job / RECORD_FILE).is_file():
-                raise StoreError(f"the job store {self._root} has no job {handle.name}")
+                raise StoreError(f"The job store {self._root} has no job {handle.name}")
             if not lock.take():
                 pid, host = lock.holder() or (0, "this machine")
-                raise StoreError(f"the logs of {handle.name} are being written by process {pid} on {host}")
+                raise StoreError(f"The logs of {handle.name} are being written by process {pid} on {host}")
             (job / SIZE_FILE).unlink(missing_ok=True)
         return DiskLogWriter(job / "logs", self._log_size, lock)
 
@@ -137,11 +137,11 @@ class DiskJobStore:
             # Its supervisor has still to let go, which takes it milliseconds.
             lock = JobLock(job)
             if not lock.take():
-                raise NameInUseError(f"a job named {job.name} is just being cleaned up", hint="Try again in a moment.")
+                raise NameInUseError(f"A job named {job.name} is just being cleaned up", hint="Try again in a moment.")
             lock.release()
         elif self._runs(job, record):
             hint = f"Stop it (%stop {job.name}), watch it (%attach {job.name}), or choose another %name."
-            raise NameInUseError(f"a job named {job.name} still runs", hint=hint)
+            raise NameInUseError(f"A job named {job.name} still runs", hint=hint)
 
     def _runs(self, job: Path, record: JobRecord | None) -> bool:
         """Of a job whose record does not say that it ended. Elsewhere than here only its target could tell."""
@@ -185,7 +185,7 @@ class DiskJobStore:
         lock = JobLock(target, ".lock")
         if not any(lock.take() for _ in range(20)):
             pid, host = lock.holder() or (0, "this machine")
-            raise StoreError(f"the job store {self._root} is held by process {pid} on {host}, which does not let go")
+            raise StoreError(f"The job store {self._root} is held by process {pid} on {host}, which does not let go")
         try:
             yield
         finally:
@@ -197,7 +197,7 @@ class DiskJobStore:
             yield
         except OSError as error:
             raise StoreError(
-                f"the job store {self._root} cannot be written: {error.strerror or error}.\n"
+                f"The job store {self._root} cannot be written: {error.strerror or error}.\n"
                 "Make room or permit writing there, or choose another directory: %ciao config store.path=DIRECTORY"
             ) from error
 

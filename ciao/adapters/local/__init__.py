@@ -15,7 +15,8 @@ This package's ``__init__`` files import nothing: a supervisor passes through th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+# Not typing's: a supervisor passes here on its way, and starts twice as fast without it.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from ciao.adapters.local.backend import LocalBackend

@@ -96,7 +96,7 @@ class Planner:
         limits = [role.resources for role in self.spec.roles]
         asked = {"memory": any(each.memory for each in limits), "cpu": any(each.cpu for each in limits)}
         found = {name: self.machine.group(name) for name, wanted in asked.items() if wanted}
-        return {name: list(place) for name, place in found.items() if place is not None}
+        return {name: [place.path, place.version] for name, place in found.items() if place is not None}
 
     def _addresses(self, ports: tuple[int, ...]) -> list[Address]:
         return [Address(environment.LOOPBACK, port) for port in ports]

@@ -71,10 +71,10 @@ class MemoryBackend:
         await asyncio.sleep(0)  # as anywhere, it takes a while and may be cancelled; until here nothing exists
         self._fault("submit")
         if isinstance(artifact, Image) and not self._accepts_images:
-            raise UserError(f"the target {self._target} runs no images")
+            raise UserError(f"The target {self._target} runs no images")
         former = self._jobs.get(spec.name)
         if former is not None and not former.over:
-            raise NameInUseError(f"a job named {spec.name} still runs")
+            raise NameInUseError(f"A job named {spec.name} still runs")
         handle = JobHandle(self._target, "", "", "MemoryJob", spec.name, self._names.uid())
         scripts = self._programs.get(artifact.digest, {})
         self._jobs[spec.name] = MemoryJob(
@@ -152,7 +152,7 @@ class MemoryBackend:
     def _job(self, handle: JobHandle) -> MemoryJob:
         job = self._jobs.get(handle.name)
         if job is None or job.handle.uid != handle.uid:
-            raise UnknownJobError(f"the target {self._target} has no job {handle.name}")
+            raise UnknownJobError(f"The target {self._target} has no job {handle.name}")
         return job
 
     def _fault(self, method: str) -> None:

@@ -97,7 +97,7 @@ class MemoryJobStore:
         key = _key(record.handle)
         known = self._records.get(key)
         if known is not None and known.ended is None:
-            raise NameInUseError(f"a job named {record.handle.name} still runs")
+            raise NameInUseError(f"A job named {record.handle.name} still runs")
         self._records[key] = record
         self._logs[key] = {}
 
@@ -116,9 +116,9 @@ class MemoryJobStore:
     def writer(self, handle: JobHandle) -> MemoryLogWriter:
         key = _key(handle)
         if key not in self._records:
-            raise StoreError(f"the job store has no job {handle.name}")
+            raise StoreError(f"The job store has no job {handle.name}")
         if key in self._writing:
-            raise StoreError(f"the logs of {handle.name} are being written by somebody else")
+            raise StoreError(f"The logs of {handle.name} are being written by somebody else")
         self._writing.add(key)
         return MemoryLogWriter(
             lambda replica: self._log(key, replica), self._log_size, lambda: self._writing.discard(key)

@@ -29,7 +29,7 @@ class MemoryWorkspace:
         try:
             return self._files[path]
         except KeyError:
-            raise SourceError(f"there is no file {path} in {directory}") from None
+            raise SourceError(f"There is no file {path} in {directory}") from None
 
     def _matching(self, pattern: str) -> list[str]:
         parts = tuple(part for part in pattern.split("/") if part not in ("", "."))

@@ -42,7 +42,7 @@ def _check_text(body: str, label: str) -> None:
         message = f"This is not text: the character U+{ord(body[error.start]):04X} cannot be written as UTF-8."
         raise SourceError(message, place, "Delete it, or save the file as UTF-8.") from None
     if size > LARGEST:
-        message = f"The code is larger than 50 MB ({size // 2**20} MB)."
+        message = f"The code is too large: it has {size:,} bytes, and at most {LARGEST:,} can travel."
         raise SourceError(message, Place(label), "Data does not belong in a cell: read it from a file (%file=PATTERN).")
 
 

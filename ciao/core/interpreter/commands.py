@@ -144,11 +144,12 @@ def _seconds(word: Word) -> float:
 
 
 def _config(line: Command, vocabulary: Vocabulary) -> Config:
-    """``config``, ``config show``, ``config KEY``, ``config KEY=VALUE``, ``config KEY VALUE``."""
-    if not line.words or (len(line.words) == 1 and line.words[0].text.lower() == "show"):
+    """``config``, ``config KEY``, ``config KEY=VALUE``, ``config KEY VALUE``; ``show``, ``get``, ``set`` as in a shell."""
+    words = line.words[1:] if line.words and line.words[0].text.lower() in ("show", "get", "set") else line.words
+    if not words:
         return Config()
-    first, *rest = line.words
-    name, equals, value = " ".join(word.text for word in line.words).partition("=")
+    first, *rest = words
+    name, equals, value = " ".join(word.text for word in words).partition("=")
     if not equals:
         name, value = first.text, " ".join(word.text for word in rest)
     setting = vocabulary.settings.setting(name.strip(), first.place)

@@ -31,6 +31,11 @@ class Command:
         return self.name in SHORT
 
     @property
+    def of_a_job(self) -> bool:
+        """Its first argument is a job's name."""
+        return bool(self.arguments) and self.arguments[0].strip("[]") == "JOB"
+
+    @property
     def usage(self) -> str:
         """``%logs JOB [REPLICA] [--tail N]``."""
         options = [f"[--{each.name}{' ' + each.syntax if each.syntax else ''}]" for each in self.options]
@@ -64,7 +69,7 @@ COMMANDS = (
         options=(Option(name="force", doc="without waiting for its grace"), _TARGET),
     ),
     Command(name="describe", doc="All that is known of a job.", arguments=("JOB",), options=(_TARGET,)),
-    Command(name="rerun", doc="Run a job's cell again, under a fresh name.", arguments=("JOB",), options=(_TARGET,)),
+    Command(name="rerun", doc="Run a job's cell again; under a fresh name, unless the cell has a %name.", arguments=("JOB",), options=(_TARGET,)),
     Command(
         name="config", doc="Show all settings and where they come from, or set one for this session.",
         arguments=("[KEY[=VALUE]]",),

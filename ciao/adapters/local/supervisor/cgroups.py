@@ -10,24 +10,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import NamedTuple
 
 _PERIOD = 100_000
 """Microseconds; the default period of the CFS bandwidth controller."""
 
 
-class Place(NamedTuple):
+class Place:
     """A directory of a mounted hierarchy in which this process may make groups; ``version`` 1 or 2."""
 
-    path: str
-    version: int
+    def __init__(self, path: str, version: int) -> None:
+        self.path, self.version = path, version
 
+    def __repr__(self) -> str:
+        return f"Place({self.path!r}, {self.version})"
 
-class Limits(NamedTuple):
-    """Of one replica: ``memory`` in bytes, ``cpu`` in cores; None: no limit."""
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Place) and (self.path, self.version) == (other.path, other.version)
 
-    memory: int | None = None
-    cpu: float | None = None
+    def __hash__(self) -> int:
+        return hash((self.path, self.version))
 
 
 def find(controller: str, proc: str = "/proc") -> Place | None:
@@ -78,13 +79,15 @@ class Group:
                 os.rmdir(path)
 
 
-def make(name: str, limits: Limits, memory: Place | None, cpu: Place | None) -> Group | None:
-    """A group with these limits, as far as there are places for them; None: it would limit nothing."""
+def make(
+    name: str, *, memory: tuple[Place, int] | None = None, cpu: tuple[Place, float] | None = None
+) -> Group | None:
+    """A group with these limits (bytes, cores), each where its controller has a place; None: none can be set."""
     wanted: dict[Place, list[tuple[str, str]]] = {}
-    if memory is not None and limits.memory is not None:
-        wanted.setdefault(memory, []).extend(_memory_settings(memory.version, limits.memory))
-    if cpu is not None and limits.cpu is not None:
-        wanted.setdefault(cpu, []).extend(_cpu_settings(cpu.version, limits.cpu))
+    if memory is not None:
+        wanted.setdefault(memory[0], []).extend(_memory_settings(memory[0].version, memory[1]))
+    if cpu is not None:
+        wanted.setdefault(cpu[0], []).extend(_cpu_settings(cpu[0].version, cpu[1]))
     paths: list[str] = []
     try:
         for place, settings in wanted.items():
@@ -96,8 +99,7 @@ def make(name: str, limits: Limits, memory: Place | None, cpu: Place | None) -> 
     except OSError:
         Group(tuple(paths), "").remove()
         return None
-    limited = memory is not None and limits.memory is not None
-    return Group(tuple(paths), f"{memory.path}/{name}" if memory is not None and limited else "") if paths else None
+    return Group(tuple(paths), f"{memory[0].path}/{name}" if memory is not None else "") if paths else None
 
 
 def _memory_settings(version: int, limit: int) -> list[tuple[str, str]]:

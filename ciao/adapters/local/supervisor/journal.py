@@ -16,11 +16,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import Any
+
+# Not typing's: the supervisor starts twice as fast without it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Message = dict[str, Any]
 
 NAME = "observations.jsonl"
-
-Message = dict[str, Any]
 
 
 class Journal:

@@ -15,11 +15,13 @@ import os
 import selectors
 import socket
 from collections.abc import Callable
-from typing import Any
-
 from ciao.adapters.local.supervisor.output import Growth
 
-Message = dict[str, Any]
+# Not typing's: the supervisor starts twice as fast without it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ciao.adapters.local.supervisor.journal import Message
+
 
 INTERVAL = 0.02
 """Seconds between two messages about the growth of one log."""
