@@ -57,9 +57,9 @@ def guarded(words: list[str], terminal: Terminal) -> int:
     try:
         return dispatch(words, terminal)
     except CiaoError as error:
-        from ciao.cli.told import told
+        from ciao.cli.told import title, told
 
-        terminal.fail(error.title, told(error))
+        terminal.fail(title(error), told(error))
         return USER if isinstance(error, UserError) else FAULT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -90,7 +90,9 @@ def dispatch(words: list[str], terminal: Terminal) -> int:
         raise UserError(f"`ciao {name}` runs no program: nothing can stand after --")
     try:
         module.configure(parser, context)
-        return int(module.run(parser.read(rest), context))
+        options = parser.read(rest)
+        context.check_target(getattr(options, "target", None))
+        return int(module.run(options, context))
     except SystemExit as done:  # argparse has printed the help
         return int(done.code or 0)
     finally:

@@ -28,7 +28,7 @@ _TABLE = ("tool", "ciao")  # in pyproject.toml
 def configure(parser: Parser, context: Context) -> None:
     """Its three words; ``show`` when there is none."""
     parser.set_defaults(what="show", key=None, json=False)
-    what = parser.add_subparsers(dest="what", metavar="show [KEY] | get KEY | set KEY VALUE", parser_class=Parser)
+    what = parser.add_subparsers(dest="what", metavar="COMMAND", parser_class=Parser)
     show = what.add_parser("show", help="all settings")
     show.add_argument("key", metavar="KEY", nargs="?", help="only this one")
     show.add_argument("--json", action="store_true", help="a JSON object by key")

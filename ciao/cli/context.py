@@ -39,6 +39,16 @@ class Context:
             self._app = self._opened()
         return self._app
 
+    def check_target(self, name: str | None) -> None:
+        """UserError for a target that this installation does not have; None is every target."""
+        from ciao.core.errors import UserError
+        from ciao.core.words import listed
+
+        if name is not None and name not in self.app.vocabulary.targets:
+            raise UserError(
+                f"There is no target {name!r}.", hint=f"This Ciao has {listed(self.app.vocabulary.targets)}."
+            )
+
     def close(self) -> None:
         """Close what was opened."""
         if self._app is not None:

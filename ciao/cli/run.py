@@ -6,12 +6,12 @@ import argparse
 
 from ciao.cli.context import Context
 from ciao.cli.follow import shown
-from ciao.cli.options import add_options, chosen, option
+from ciao.cli.options import add_options, chosen
 from ciao.cli.parser import Parser
 from ciao.cli.source import Given, given
 from ciao.core.errors import UserError
 from ciao.core.requests import Launch
-from ciao.core.voice import TERMINAL
+from ciao.core.voice import TERMINAL, option
 
 DESCRIPTION = "Run a file, a cell of a notebook or standard input as a distributed job. Exit code: the job's."
 EPILOG = """examples:

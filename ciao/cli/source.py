@@ -51,7 +51,10 @@ def _cell(file: Path, number: str) -> Given:
 def _text(file: Path) -> str:
     try:
         if file.stat().st_size > _LARGEST:
-            raise SourceError(f"{file} is larger than 50 MiB.", hint="Code travels; data does not: let the code read it from a file (--file PATTERN).")
+            raise SourceError(
+                f"{file} is larger than 50 MiB.",
+                hint="Code travels; data does not: let the code read it from a file (--file PATTERN).",
+            )
         return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error

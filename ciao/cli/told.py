@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ciao.core.errors import CiaoError, Place, UserError
+from ciao.core.errors import CiaoError, MagicError, Place, UserError
 from ciao.core.voice import TERMINAL
 
 
@@ -14,6 +14,13 @@ def told(error: CiaoError) -> Sequence[str]:
         return [TERMINAL.said(line) for line in error.lines()]
     speak = TERMINAL.commands if _is_in_source(error.place) else TERMINAL.said
     return UserError(speak(error.message), error.place, speak(error.hint)).lines()
+
+
+def title(error: CiaoError) -> str:
+    """The name of an error; whoever wrote options has made no mistake in a magic."""
+    if isinstance(error, MagicError) and not _is_in_source(error.place):
+        return UserError.title
+    return error.title
 
 
 def _is_in_source(place: Place | None) -> bool:

@@ -24,7 +24,8 @@ from ciao.core.words import key
 
 _FRAMEWORK = re.compile(r"framework\s*=\s*['\"]?([\w-]+)", re.IGNORECASE)
 _WORD = re.compile(r"[\w.-]*\Z")
-_OF_A_JOB = re.compile(rf"%(?:ciao[ \t]+)?({'|'.join(each.name for each in COMMANDS if each.of_a_job)})[ \t]+", re.I)
+_COMMANDS = "|".join(each.name for each in COMMANDS if each.of_a_job)
+_OF_A_JOB = re.compile(rf"%(?:ciao[ \t]+)?(?:{_COMMANDS})[ \t]+", re.IGNORECASE)
 _UNDER = re.compile(r"[\w-]+")
 
 

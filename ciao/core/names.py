@@ -46,7 +46,9 @@ class Gaps:
         place = Place(label, first.line, first.column, len(first.name), lines_of(self.code)[first.line - 1])
         what = "a name" if len(names) == 1 else "names"
         return SourceError(
-            f"{voice.place.capitalize()} uses {what} that only the notebook has: {listed(shown)}.", place, self._hint(voice)
+            f"{voice.place.capitalize()} uses {what} that only the notebook has: {listed(shown)}.",
+            place,
+            self._hint(voice),
         )
 
     def _hint(self, voice: Voice) -> str:

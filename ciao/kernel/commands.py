@@ -65,8 +65,9 @@ class Commands:
         if not request.detach:
             await self._follow(running, request.spec.name, quiet=request.quiet)
             return
-        self._feed(running, _told_without_an_error, quiet=request.quiet)
-        self._say(_detached(await self._stoppable(running, running.submitted, request.spec.name)))
+        feed = self._feed(running, _told_without_an_error, quiet=request.quiet)
+        await self._stoppable(running, running.submitted, request.spec.name)
+        await self._waits.until(feed.begun, running.stop)
 
     async def _follow(
         self, running: Running, name: str, *, quiet: bool = False, stop: StopReason = StopReason.USER
@@ -150,13 +151,12 @@ def _label(ip: Any, source: str) -> str:
     return f"Cell In [{len(inputs) - 1}]" if inputs[-1].rstrip() == source.rstrip() else "this cell"
 
 
-def _detached(submitted: Submitted) -> str:
-    name = submitted.handle.name
-    return f"{name} goes on by itself · %attach {name} follows it · %stop {name} ends it"
-
-
 def _told_without_an_error(event: Event) -> tuple[str, ...]:
-    """For a cell that is long answered: its job's bad end cannot be raised there any more."""
+    """For a cell that is answered at once: its job's bad end cannot be raised there any more."""
+    if isinstance(event, Submitted) and event.attempt == 1:
+        name = event.handle.name
+        ways = f"{name} goes on by itself · %attach {name} follows it · %stop {name} ends it"
+        return (*presenter.event_lines(event), ways)
     error = presenter.job_error(event) if isinstance(event, Ended) else None
     if error is None:
         return presenter.event_lines(event)

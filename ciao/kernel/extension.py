@@ -64,7 +64,7 @@ class Extension:
 
         from ciao.kernel.hooks import Hooks
 
-        self._hooks = Hooks(self.ip, lambda: self.app().vocabulary)
+        self._hooks = Hooks(self.ip, lambda: self.app().vocabulary, self._jobs)
         self.ip.input_transformer_manager.cleanup_transforms.insert(0, self.transform)
         setattr(self.ip, _ATTRIBUTE, self.run)
         self._hooks.install()
@@ -112,6 +112,10 @@ class Extension:
             if self._app is None:
                 self._app = self._open_app()
             return self._app
+
+    def _jobs(self) -> list[str]:
+        """Names that a command may be given, newest first."""
+        return ["last", *(record.handle.name for record in self.app().store.list())]
 
     def pump(self) -> Pump:
         """The publisher of this kernel."""

@@ -40,6 +40,7 @@ class View(Protocol):
 class JobFeed:
     """Implements ``pump.Feed``. ``shown`` resolves as the job does, after the last of its output was sent.
 
+    ``begun`` resolves when the job's header was sent, or when nothing will be any more.
     ``words`` are the lines that an event is told in; ``view_of`` opens the log of a job that was submitted.
     """
 
@@ -54,6 +55,8 @@ class JobFeed:
         board: bool = True,
     ) -> None:
         self.shown: Future[Ended] = Future()
+        self.begun: Future[None] = Future()
+        self.shown.add_done_callback(lambda _: self._has_begun())
         self._output, self._words, self._view_of, self._wake, self._quiet = output, words, view_of, wake, quiet
         self._waiting: deque[Event] = deque()
         self._dirty = False
@@ -148,6 +151,11 @@ class JobFeed:
             self._board_id = f"ciao-{event.handle.uid}-{id(self):x}"
             self._output.display(self._board.bundle(), self._board_id, update=False)
             self._board_changed, self._board_at = False, now
+        self._has_begun()
+
+    def _has_begun(self) -> None:
+        if not self.begun.done():
+            self.begun.set_result(None)
 
     def _lines(self, limit: int) -> str:
         if self._view is None or self._quiet or self._ended is not None:

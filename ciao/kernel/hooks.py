@@ -6,7 +6,7 @@ kernel object's own methods are wrapped, and given back by ``uninstall``. Cells 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -18,10 +18,12 @@ _WRAPPED = ("do_inspect", "do_is_complete")
 
 
 class Hooks:
-    """``vocabulary`` opens the session when it must; asked only for text that has a magic line."""
+    """``vocabulary`` opens the session when it must; asked only for text that has a magic line. So with ``jobs``,
+    the names of known jobs.
+    """
 
-    def __init__(self, ip: Any, vocabulary: Callable[[], Vocabulary]) -> None:
-        self._ip, self._vocabulary = ip, vocabulary
+    def __init__(self, ip: Any, vocabulary: Callable[[], Vocabulary], jobs: Callable[[], Iterable[str]]) -> None:
+        self._ip, self._vocabulary, self._jobs = ip, vocabulary, jobs
         self._kernel = getattr(ip, "kernel", None)
         self._matcher = _as_matcher(self._match)
 
@@ -61,7 +63,7 @@ class Hooks:
         text = context.full_text
         before = text.split("\n")[: context.cursor_line]
         cursor = sum(len(line) + 1 for line in before) + context.cursor_position
-        found = self._asked(text, lambda: _complete(text, cursor, self._vocabulary()))
+        found = self._asked(text, lambda: _complete(text, cursor, self._vocabulary(), self._jobs))
         if found is None:
             return {"completions": []}
         matches = [SimpleCompletion(each.text, type=each.kind) for each in found.matches]
@@ -111,7 +113,7 @@ def _is_complete(code: str, vocabulary: Vocabulary) -> tuple[str, str] | None:
     return is_complete(code, vocabulary)
 
 
-def _complete(code: str, cursor: int, vocabulary: Vocabulary) -> Any:
+def _complete(code: str, cursor: int, vocabulary: Vocabulary, jobs: Callable[[], Iterable[str]]) -> Any:
     from ciao.core.completion import complete
 
-    return complete(code, cursor, vocabulary)
+    return complete(code, cursor, vocabulary, jobs)

@@ -30,3 +30,20 @@ def test_attach_shows_what_was_said_and_how_it_ended(kernel: Any) -> None:
     cell = kernel.run("%attach late")
     assert "[master-0] up" in cell.text
     assert "KeyError at line 5" in cell.error
+
+
+def test_a_detached_cell_says_first_what_was_started_then_how_to_reach_it(kernel: Any) -> None:
+    """The header, then the ways back to the job; both before the cell is answered."""
+    cell = kernel.run(JOB.replace("NAME", "away") + "time.sleep(300)\n")
+    assert cell.text.splitlines()[:2] == [
+        "away · master 1 · this machine",
+        "away goes on by itself · %attach away follows it · %stop away ends it",
+    ]
+    assert kernel.run("%stop away").status == "ok"
+
+
+def test_names_of_jobs_are_completed(kernel: Any) -> None:
+    """Nobody types pytorch-k3f9x."""
+    kernel.run("%framework=pytorch\n%name=completed-by-tab\npass")
+    found = kernel.ask("complete_request", {"code": "%attach comp", "cursor_pos": 12})
+    assert "completed-by-tab" in found["matches"]

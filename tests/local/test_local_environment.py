@@ -284,6 +284,23 @@ def test_render_shows_the_processes(tmp_path: Path) -> None:
     assert not (tmp_path / "local").exists()
 
 
+def test_render_hides_what_the_user_put_in_the_environment(tmp_path: Path) -> None:
+    """Notebooks are saved and shared: the name is shown, the value is not."""
+    local = Local(tmp_path)
+    role = Role("master", 1, env=(EnvVar("B", "hunter2"),))
+    (document,) = local.backend().render(job(master=role, env=(EnvVar("A", "hunter2"),)), local.artifact(""))
+    assert "hunter2" not in document.text
+    assert set(json.loads(document.text)["environment"]) >= {"A", "B"}
+
+
+def test_looking_makes_no_directory(tmp_path: Path) -> None:
+    """Neither ``check`` nor ``render`` makes the private directory."""
+    local = Local(tmp_path, machine=machine(runtime=tmp_path / "run"))
+    finished(local.backend().check(job()))
+    local.backend().render(job(), local.artifact(""))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_uids_differ() -> None:
     """Two jobs of one name are told apart."""
     assert RandomNames().uid() != RandomNames().uid()

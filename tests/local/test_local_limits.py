@@ -146,7 +146,7 @@ def test_version_1_groups_are_made_below_the_own_one(tmp_path: Path) -> None:
 def test_a_group_that_cannot_be_limited_is_not_made(tmp_path: Path) -> None:
     """No limit file (nothing mounted there after all): the supervisor measures instead, and nothing is left."""
     place = cgroups.Place(str(tmp_path), 2)
-    assert cgroups.make("x", cgroups.Limits(memory=1), place, None) is None
+    assert cgroups.make("x", memory=(place, 1)) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -247,14 +247,17 @@ def test_devices_are_counted_by_nvidia_smi(tmp_path: Path) -> None:
 
 def test_a_lease_ends_with_its_descriptor(tmp_path: Path) -> None:
     """A file that nobody locks any more is no lease and goes away; one that is damaged holds nothing."""
+    tmp_path = tmp_path / "leases"
     first = leases.take(tmp_path, "a", (20000, 20009), ports=2, gpus=("0",), wanted_gpus=1)
     second = leases.take(tmp_path, "b", (20000, 20009), ports=2)
     assert not set(first.ports) & set(second.ports)
     assert leases.held(tmp_path) == leases.Held(frozenset(first.ports + second.ports), frozenset({"0"}))
+    (tmp_path.parent / "a.sock").touch()
     first.close()
     (tmp_path / "odd").write_text(json.dumps([]))
     assert leases.held(tmp_path) == leases.Held(frozenset(second.ports), frozenset())
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "b"]
+    assert not (tmp_path.parent / "a.sock").exists(), "what a killed supervisor left goes with its lease"
     second.drop()
     assert leases.held(tmp_path) == leases.Held(frozenset(), frozenset())
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import ciao
 from ciao.adapters.local.machine import Options
 from ciao.adapters.local.supervisor import journal
 from ciao.core.errors import NameInUseError, StoreError, TargetError, UnknownJobError
@@ -237,13 +238,12 @@ def test_the_supervisor_needs_only_the_standard_library(tmp_path: Path) -> None:
     """It starts where site-packages do not exist: what it imports besides is Ciao's own and nothing of its core."""
     import subprocess
 
-    from ciao.adapters.local.link import _ROOT
-
     code = (
         "import sys; sys.path.append(sys.argv[1]); import ciao.adapters.local.supervisor.loop, json; "
         "print(json.dumps([name for name in sys.modules if name.startswith(('ciao', 'attr'))]))"
     )
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", code, _ROOT], capture_output=True, text=True, check=True)
+    root = str(Path(ciao.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", code, root], capture_output=True, text=True, check=True)
     foreign = [name for name in json.loads(done.stdout) if not name.startswith("ciao.adapters")]
     assert foreign == ["ciao"]
 

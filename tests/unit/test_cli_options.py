@@ -2,12 +2,13 @@
 
 import pytest
 
-from ciao.cli.options import add_options, chosen, option
+from ciao.cli.options import add_options, chosen
 from ciao.cli.parser import Parser, split_program
 from ciao.core.errors import UserError
 from ciao.core.frameworks.pytorch import PYTORCH
 from ciao.core.frameworks.tensorflow import TENSORFLOW
 from ciao.core.magics import ITEMS
+from ciao.core.voice import option
 
 
 def parser():

@@ -252,4 +252,4 @@ def test_why_it_does_not_go_on(reason: str, message: str, text: str) -> None:
 def test_remedies_use_magics_that_exist() -> None:
     """What a remedy tells people to write can be written."""
     remedies = " ".join(because(end).remedy for end, *_ in WORDS)
-    assert set(re.findall(r"%(\w+)", remedies)) <= {"memory", "pip", "include", "timeout"}
+    assert set(re.findall(r"%(\w+)", remedies)) <= {"memory", "pip", "include", "timeout", "args", "env", "var"}

@@ -175,7 +175,7 @@ def test_names_that_the_notebook_has_are_reported_with_the_way_out_for_each():
 def test_a_name_that_cannot_travel_is_reported_with_what_to_do():
     lines = missing("print(data)", NOTEBOOK).error("Cell In [3]").lines()
     assert lines[0] == "This cell uses a name that only the notebook has: data."
-    assert lines[-1].startswith("  data cannot travel: the value of data is not written in nb.ipynb")
+    assert lines[-1].startswith("  data cannot travel: The value of data is not written in nb.ipynb")
     assert not any("%" in line for line in lines)
 
 

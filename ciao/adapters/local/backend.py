@@ -18,6 +18,7 @@ from ciao.core.events import Observation
 from ciao.core.frameworks.base import Framework
 from ciao.core.model import Artifact, JobHandle, JobSpec, Mounted
 from ciao.core.ports import Cursor, Document, Finding, JobSummary, Query, Stop
+from ciao.core.redact import MASK
 
 TARGET, KIND = "local", "LocalJob"
 _BEYOND = 1.0
@@ -64,13 +65,17 @@ class LocalBackend:
         return await asyncio.to_thread(preflight.findings, spec, self._machine, self._options)
 
     def render(self, spec: JobSpec, artifact: Artifact) -> tuple[Document, ...]:
-        """One document per replica: its command and what is added to the environment. Ports are the first ones."""
+        """One document per replica: its command and what is added to the environment.
+
+        Ports are the first ones of their range. Values of %env are not shown: notebooks are saved and shared.
+        """
         planner = self._planner(spec, _files(artifact))
         ports = tuple(range(self._options.ports[0], self._options.ports[0] + len(spec.replicas)))
         gpus = tuple(str(number) for number in range(preflight.gpus_wanted(spec)))
         plan = planner.plan(_NO_UID, _NO_TIME, ports, gpus)
-        documents = []
+        documents, hidden = [], {each.name for each in preflight.all_env(spec)}
         for each in plan["replicas"]:
+            each["environment"].update({name: MASK for name in hidden if name in each["environment"]})
             shown = {key: each[key] for key in ("argv", "environment", "memory", "cpu") if each[key] is not None}
             text = json.dumps({"cwd": plan["cwd"], **shown}, indent=2)
             documents.append(Document("process", f"{spec.name}-{each['name']}", text))
@@ -80,7 +85,8 @@ class LocalBackend:
         """As the port says. NameInUseError while a job of that name runs; PreflightError without ports or GPUs."""
         uid, files = self._uid(), _files(artifact)
         planner = self._planner(spec, files)
-        gpus = self._machine.gpus(self._machine.environ) if (wanted := preflight.gpus_wanted(spec)) else ()
+        wanted = preflight.gpus_wanted(spec)
+        gpus = await asyncio.to_thread(self._machine.gpus, self._machine.environ) if wanted else ()
         directory = self._machine.runtime_directory() / "leases"
         fresh = not planner.directory.exists()
         lease = leases.take(
@@ -104,7 +110,7 @@ class LocalBackend:
     async def watch(self, handle: JobHandle, cursor: Cursor | None = None) -> AsyncIterator[AsyncIterator[Observation]]:
         """As the port says."""
         offsets = cursor.offsets if cursor is not None else {}
-        async with aclosing(watching.observations(self._root / handle.name, handle, offsets)) as stream:  # type: ignore[type-var]  # it is an async generator
+        async with aclosing(watching.observations(self._root / handle.name, handle, offsets)) as stream:
             yield stream
 
     async def find(self, query: Query) -> tuple[JobSummary, ...]:

@@ -52,6 +52,11 @@ class Lease:
         self.close()
 
 
+def short(uid: str) -> str:
+    """The beginning of the names of a job's sockets and pipes: a Unix socket's path has room for about 100 bytes."""
+    return uid[:12]
+
+
 def held(directory: Path) -> Held:
     """What is taken now; for a preflight: it may change."""
     with _locked(directory):
@@ -125,7 +130,9 @@ def _living(directory: Path) -> Held:
         if path.name.startswith("."):
             continue
         if _abandoned(path):
-            path.unlink(missing_ok=True)
+            # A supervisor that was killed has left its socket and its named pipes.
+            for left in [path, *directory.parent.glob(f"{short(path.name)}.*")]:
+                left.unlink(missing_ok=True)
             continue
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             lease = json.loads(path.read_bytes())

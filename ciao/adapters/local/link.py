@@ -16,8 +16,12 @@ from typing import Any
 from ciao.adapters.local import watching
 from ciao.core.errors import TargetError
 
-_ROOT = str(Path(__file__).resolve().parents[3])
-_START = "import sys; sys.path.append(sys.argv.pop(1)); from ciao.adapters.local.supervisor.main import main; main()"
+_PACKAGE = str(Path(__file__).resolve().parents[2])
+# Without running ``ciao/__init__.py`` and without site-packages on the path: neither can slow it down or break it.
+_START = (
+    "import sys; ciao = type(sys)('ciao'); ciao.__path__ = [sys.argv.pop(1)]; sys.modules['ciao'] = ciao; "
+    "from ciao.adapters.local.supervisor.main import main; main()"
+)
 _NEEDED = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZ")
 """Without the third a Python that was built as a library may not start; nothing else is the supervisor's business."""
 _ANSWER = 30.0
@@ -100,7 +104,7 @@ _waiting: set[asyncio.Task[None]] = set()
 def _process(python: str, end: int, lease: int, errors: Path) -> subprocess.Popen[bytes]:
     with errors.open("wb") as file:
         return subprocess.Popen(
-            [python, "-I", "-S", "-c", _START, _ROOT, str(end), str(lease)],
+            [python, "-I", "-S", "-c", _START, _PACKAGE, str(end), str(lease)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=file,

@@ -53,9 +53,14 @@ class Machine:
         """The running one; "" when this Python is embedded in another program."""
         return sys.executable
 
+    @property
+    def runtime_path(self) -> Path:
+        """Where ``runtime_directory`` is, made or not."""
+        return self.runtime or _usual_place(self.environ)
+
     def runtime_directory(self) -> Path:
         """Made when it is not there. TargetError when it is somebody else's or open to others."""
-        path = self.runtime or _usual_place(self.environ)
+        path = self.runtime_path
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = path.lstat()

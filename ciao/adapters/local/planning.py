@@ -15,7 +15,7 @@ from typing import Any
 
 from attrs import frozen
 
-from ciao.adapters.local import environment
+from ciao.adapters.local import environment, leases
 from ciao.adapters.local.machine import Machine, Options
 from ciao.core.frameworks.base import Address, Framework
 from ciao.core.model import JobSpec, Mounted, Replica
@@ -38,10 +38,10 @@ class Planner:
 
     def plan(self, uid: str, created: float, ports: tuple[int, ...], gpus: tuple[str, ...]) -> dict[str, Any]:
         """Only None, numbers, text, lists and dicts: it goes through ``marshal``."""
-        runtime = self.machine.runtime_directory()
+        runtime = self.machine.runtime_path
         base = environment.inherited(self.machine.environ)
         base.update(environment.shared_threads(self.spec, base, self.machine.cores))
-        socket, ranks = str(runtime / f"{uid[:12]}.sock"), str(runtime / f"{uid[:12]}.")
+        socket, ranks = str(runtime / f"{leases.short(uid)}.sock"), str(runtime / f"{leases.short(uid)}.")
         addresses = dict(zip(self.spec.replicas, self._addresses(ports), strict=True))
         shares = self._shares(gpus)
         return {

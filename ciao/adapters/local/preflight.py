@@ -53,7 +53,7 @@ def _images(spec: JobSpec, machine: Machine, options: Options) -> Iterator[Findi
 
 
 def _secrets(spec: JobSpec, machine: Machine, options: Options) -> Iterator[Finding]:
-    named = list(spec.secrets) + [each.value.name for each in _all_env(spec) if isinstance(each.value, SecretRef)]
+    named = list(spec.secrets) + [each.value.name for each in all_env(spec) if isinstance(each.value, SecretRef)]
     if named:
         yield _refused(
             f"There is no Secret {named[0]} on this machine, only in a cluster: set the variable "
@@ -97,7 +97,8 @@ def gpus_wanted(spec: JobSpec) -> int:
     return sum((role.resources.gpu or 0) * role.replicas for role in spec.roles)
 
 
-def _all_env(spec: JobSpec) -> list[EnvVar]:
+def all_env(spec: JobSpec) -> list[EnvVar]:
+    """The job's and every role's."""
     return [*spec.env, *(each for role in spec.roles for each in role.env)]
 
 

@@ -11,8 +11,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ _SOON = 5.0
 
 async def observations(
     directory: Path, handle: JobHandle, offsets: Mapping[Replica, int]
-) -> AsyncIterator[Observation]:
+) -> AsyncGenerator[Observation, None]:
     """As ``Backend.watch`` says. UnknownJobError when there never was such a job."""
     header = header_of(directory, handle)
     if header["uid"] != handle.uid:
@@ -44,11 +44,12 @@ async def observations(
         reader, writer = connection
         try:
             writer.write(b'{"do":"watch"}\n')
-            async for message in _messages(reader):
-                if message["t"] == "end":
-                    return
-                for seen in _live(message, directory, known):
-                    yield seen
+            async with aclosing(_messages(reader)) as messages:
+                async for message in messages:
+                    if message["t"] == "end":
+                        return
+                    for seen in _live(message, directory, known):
+                        yield seen
         finally:
             writer.close()
     for seen in _recorded(directory, handle, known):
@@ -96,7 +97,7 @@ def end_processes(uid: str) -> None:
         time.sleep(0.002)
 
 
-async def _messages(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
+async def _messages(reader: asyncio.StreamReader) -> AsyncGenerator[Message, None]:
     while True:
         try:
             line = await reader.readline()

@@ -69,7 +69,10 @@ COMMANDS = (
         options=(Option(name="force", doc="without waiting for its grace"), _TARGET),
     ),
     Command(name="describe", doc="All that is known of a job.", arguments=("JOB",), options=(_TARGET,)),
-    Command(name="rerun", doc="Run a job's cell again; under a fresh name, unless the cell has a %name.", arguments=("JOB",), options=(_TARGET,)),
+    Command(
+        name="rerun", doc="Run a job's cell again, under a fresh name if it has no %name.",
+        arguments=("JOB",), options=(_TARGET,),
+    ),
     Command(
         name="config", doc="Show all settings and where they come from, or set one for this session.",
         arguments=("[KEY[=VALUE]]",),

@@ -79,9 +79,7 @@ class Group:
                 os.rmdir(path)
 
 
-def make(
-    name: str, *, memory: tuple[Place, int] | None = None, cpu: tuple[Place, float] | None = None
-) -> Group | None:
+def make(name: str, *, memory: tuple[Place, int] | None = None, cpu: tuple[Place, float] | None = None) -> Group | None:
     """A group with these limits (bytes, cores), each where its controller has a place; None: none can be set."""
     wanted: dict[Place, list[tuple[str, str]]] = {}
     if memory is not None:

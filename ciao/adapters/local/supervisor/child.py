@@ -78,15 +78,8 @@ def launch(plan: dict[str, Any], errors: int) -> list[Child]:
     return children
 
 
-def _launch(
-    plan: dict[str, Any],
-    each: dict[str, Any],
-    errors: int,
-    capacity: int,
-    places: tuple[cgroups.Place | None, cgroups.Place | None],
-) -> Child:
-    limits = cgroups.Limits(each["memory"], each["cpu"])
-    group = cgroups.make(f"ciao-{plan['uid']}-{each['name']}", limits, *places) if any(limits) else None
+def _launch(plan: dict[str, Any], each: dict[str, Any], errors: int, capacity: int) -> Child:
+    group = _group(plan, each) if plan["groups"] else None
     read, write = spawn.open_pipe(capacity)
     pipes = {read: b""}
     fifos = [f"{plan['ranks']}{each['name']}.{rank}" for rank in range(each["ranks"])]
@@ -106,6 +99,12 @@ def _launch(
     return Child(each, pid, pipes, fifos, group)
 
 
-def _place(plan: dict[str, Any], controller: str) -> cgroups.Place | None:
-    found = plan["groups"].get(controller)
-    return cgroups.Place(*found) if found is not None else None
+def _group(plan: dict[str, Any], each: dict[str, Any]) -> Group | None:
+    from ciao.adapters.local.supervisor import cgroups
+
+    limits = {
+        controller: (cgroups.Place(*place), each[controller])
+        for controller, place in plan["groups"].items()
+        if each[controller] is not None
+    }
+    return cgroups.make(f"ciao-{plan['uid']}-{each['name']}", **limits) if limits else None

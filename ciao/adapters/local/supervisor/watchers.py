@@ -15,6 +15,7 @@ import os
 import selectors
 import socket
 from collections.abc import Callable
+
 from ciao.adapters.local.supervisor.output import Growth
 
 # Not typing's: the supervisor starts twice as fast without it.
