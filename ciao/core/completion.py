@@ -31,7 +31,7 @@ _UNDER = re.compile(r"[\w-]+")
 
 @frozen
 class Match:
-    """One completion: what is inserted, its kind (magic, role, command, option, value, setting, job), one line of help."""
+    """One completion: the text, its kind (magic, role, command, option, value, setting, job), one line of help."""
 
     text: str
     kind: str

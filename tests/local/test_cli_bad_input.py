@@ -25,8 +25,12 @@ FILES = {
 
 SEEN = {
     "no command": (("runn",), "UserError: ciao has no command 'runn'.\n  Did you mean ciao run?"),
-    "no file": (("run",), "UserError: the following arguments are required: FILE.\n  ciao run --help shows what there is"),
-    "an option that is none": ((*F, "--wroker", "2"), "UserError: `ciao run` has no option --wroker.\n  Did you mean --worker?"),
+    "no file": (("run",), """\
+UserError: the following arguments are required: FILE.
+  ciao run --help shows what there is"""),
+    "an option that is none": ((*F, "--wroker", "2"), """\
+UserError: `ciao run` has no option --wroker.
+  Did you mean --worker?"""),
     "an unknown framework": (("run", "ok.py", "-f", "pytroch"), """\
 UserError: There is no framework 'pytroch'.
   --framework, column 1

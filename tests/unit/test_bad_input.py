@@ -36,6 +36,12 @@ There is no framework 'fortran'.
     %framework=fortran
                ^^^^^^^
   Known: pytorch and tensorflow."""),
+    "items that commas separate": ("%framework=pytorch, worker=2 %cpu=1\nprint()", """\
+There is no framework 'pytorch, worker=2 %cpu=1'.
+  Cell In [3], line 1, column 12
+    %framework=pytorch, worker=2 %cpu=1
+               ^^^^^^^^^^^^^^^^^^^^^^^^
+  Items on one line are separated by ';': %framework=pytorch;%worker=2;%cpu=1"""),
     "a role of another framework": (P + "%worker=1;%ps=1\nprint()", """\
 pytorch has no role 'ps'.
   Cell In [3], line 2, column 12

@@ -144,7 +144,7 @@ def _seconds(word: Word) -> float:
 
 
 def _config(line: Command, vocabulary: Vocabulary) -> Config:
-    """``config``, ``config KEY``, ``config KEY=VALUE``, ``config KEY VALUE``; the shell's ``show``, ``get``, ``set``."""
+    """``config``, ``config KEY``, ``config KEY=VALUE``, ``config KEY VALUE``, with ``show``, ``get``, ``set``."""
     words = line.words[1:] if line.words and line.words[0].text.lower() in ("show", "get", "set") else line.words
     if not words:
         return Config()

@@ -19,7 +19,7 @@ from ciao.core.magics.items import ENV
 from ciao.core.words import did_you_mean, sentence
 
 T = TypeVar("T")
-_GAP = re.compile(r"[ \t]+(?=[\w-]+=)")
+_GAP = re.compile(r"[ \t]*(?:,[ \t]*|[ \t])%?(?=[\w-]+=)")
 Said = Mapping[str, tuple[Item, ...]]
 
 
@@ -90,9 +90,14 @@ def _remedy(magic: Magic[Any], item: Item) -> str:
     text = item.value.text if item.value else ""
     if "#" in text:
         return "A comment has a line of its own."
-    if " " in text and "=" in text.partition(" ")[2]:
-        return f"Items on one line are separated by ';': %{magic.name}={_GAP.sub(';%', text)}"
-    return f"For example: {magic.example}" if magic.example else ""
+    return several_in_one(magic, text) or (f"For example: {magic.example}" if magic.example else "")
+
+
+def several_in_one(magic: Magic[Any], text: str) -> str:
+    """The remedy for items that blanks or commas separate (``pytorch, worker=2``); nothing for other values."""
+    if _GAP.search(text) is None:
+        return ""
+    return f"Items on one line are separated by ';': %{magic.name}={_GAP.sub(';%', text)}"
 
 
 def gather(lines: Iterable[Items], vocabulary: Vocabulary) -> Given:

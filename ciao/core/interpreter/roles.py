@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ciao.core.errors import MagicError, Place
 from ciao.core.frameworks.base import Framework, RoleRule
-from ciao.core.interpreter.gather import Given, Said, SaidRole, one, read_item
+from ciao.core.interpreter.gather import Given, Said, SaidRole, one, read_item, several_in_one
 from ciao.core.magics import Vocabulary, role_magic
 from ciao.core.magics.items import CPU, ENV, FRAMEWORK, GPU, IMAGE, MEMORY
 from ciao.core.model import EnvVar, Resources, Role
@@ -25,7 +25,7 @@ def choose_framework(given: Given, vocabulary: Vocabulary) -> Framework:
     for each, framework in known.items():
         if each == name.lower():
             return framework
-    hint = did_you_mean(name, known) or f"Known: {listed(known)}."
+    hint = several_in_one(FRAMEWORK, name) or did_you_mean(name, known) or f"Known: {listed(known)}."
     raise MagicError(f"There is no framework {name!r}.", given.place(FRAMEWORK), hint)
 
 
