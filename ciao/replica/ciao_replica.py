@@ -53,6 +53,8 @@ def _run(path: str, module: "ModuleType") -> "Optional[BaseException]":
         # "except ...: print_exc(); sys.exit(1)": what the user handled so is what went wrong.
         if error.code not in (None, 0) and error.__context__ is not None and not error.__suppress_context__:
             report(error.__context__)
+        elif error.code is not None and not isinstance(error.code, int):
+            report(error)  # sys.exit("why")
         error.__traceback__ = None
         raise
     except BaseException as error:

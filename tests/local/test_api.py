@@ -37,6 +37,12 @@ def test_a_failed_job_raises_with_its_root_cause(client):
     assert 'ciao.logs("bad", "master-0")' in str(caught.value)
 
 
+def test_what_a_program_says_when_it_gives_up_is_the_diagnosis(client):
+    """``sys.exit("no data")`` is not just exit code 1."""
+    with pytest.raises(ciao.JobFailedError, match=r"it ended itself with sys\.exit: no data in /tmp \(exit code 1\)"):
+        client.run("import sys\nsys.exit('no data in /tmp')\n", framework="pytorch", output=False)
+
+
 def test_without_check_a_failure_is_a_result(client):
     """Who wants to look at failures himself is not forced to catch."""
     result = client.run("raise SystemExit(3)", framework="pytorch", check=False, output=False)
