@@ -29,7 +29,7 @@ lab:  ## JupyterLab on the examples, with the kernel Ciao
 
 test:  ## all tests: the core, real processes on this machine, a real kernel
 	$(need) test torch
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 e2e:  ## the end-to-end tests alone: a real kernel process, and the demo's notebooks run in it
 	$(need) test demo torch
@@ -37,7 +37,7 @@ e2e:  ## the end-to-end tests alone: a real kernel process, and the demo's noteb
 	@$(BIN)/python tools/demo.py
 
 check:  ## ruff, mypy --strict, the walls between the layers
-	$(need) lint
+	$(need) lint test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -67,6 +67,28 @@ class CiaoKernel(IPythonKernel):
         finally:
             signal.signal(signal.SIGINT, former)
 
+    async def execute_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Code that is no text (half a surrogate pair): ipykernel cannot send it to clients, and would never answer."""
+        try:
+            str(parent.get("content", {}).get("code", "")).encode()
+        except UnicodeEncodeError:
+            self._refuse_what_is_no_text(stream, ident, parent)
+        else:
+            await super().execute_request(stream, ident, parent)
+
+    def _refuse_what_is_no_text(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        from ciao.core.errors import SourceError
+        from ciao.core.interpreter.code import check_text
+
+        assert self.session is not None
+        try:
+            check_text(parent["content"]["code"], "this cell")
+        except SourceError as refusal:
+            text = {"ename": "SourceError", "evalue": str(refusal), "traceback": refusal._render_traceback_()}
+            self.session.send(self.iopub_socket, "error", text, parent=parent, ident=self._topic("error"))
+            reply = {"status": "error", **text, "execution_count": self.execution_count}
+            self.session.send(stream, "execute_reply", reply, parent, ident=ident)
+
     async def do_execute(self, code: str, silent: bool, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Nothing escapes: what leaves ``do_execute`` as an exception is logged by ipykernel and never answered."""
         assert self.shell is not None

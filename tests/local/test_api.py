@@ -43,6 +43,13 @@ def test_what_a_program_says_when_it_gives_up_is_the_diagnosis(client):
         client.run("import sys\nsys.exit('no data in /tmp')\n", framework="pytorch", output=False)
 
 
+def test_every_retry_finds_the_former_attempt_gone(client):
+    """The next attempt waits for the supervisor of the one before; each is in the log."""
+    with pytest.raises(ciao.JobFailedError, match="exit code 3"):
+        client.run("print('try')\nraise SystemExit(3)", framework="pytorch", retries=12, name="again", output=False)
+    assert list(client.logs("again")) == ["[master-0] try"] * 13
+
+
 def test_without_check_a_failure_is_a_result(client):
     """Who wants to look at failures himself is not forced to catch."""
     result = client.run("raise SystemExit(3)", framework="pytorch", check=False, output=False)

@@ -223,10 +223,16 @@ def test_windows_is_refused_in_one_sentence(tmp_path: Path) -> None:
     assert "WSL" in message
 
 
+def test_a_program_that_is_no_python_is_refused(tmp_path: Path) -> None:
+    """It would end every cell, with success even, and run none."""
+    (message,) = refusals(Local(tmp_path), job(python="/bin/true"))
+    assert message == "/bin/true is not a Python 3 interpreter: correct %python (or the setting local.python)."
+
+
 def test_nproc_without_torch_is_refused(tmp_path: Path) -> None:
     """With the command that installs it, for the interpreter that lacks it."""
     python = tmp_path / "python"
-    python.write_text("#!/bin/sh\nexit 1\n")
+    python.write_text('#!/bin/sh\ncase "$2" in *version_info*) echo 3;; *) exit 1;; esac\n')
     python.chmod(0o700)
     (message,) = refusals(Local(tmp_path), job(nproc=2, python=str(python)))
     assert f"{python} -m pip install torch" in message

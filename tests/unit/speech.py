@@ -20,7 +20,7 @@ def fresh(framework: str) -> str:
 
 
 def understand(cell: str, vocabulary: Vocabulary = VOCABULARY) -> Request | None:
-    return interpret(cell, vocabulary, fresh_name=fresh, directory="/work", label="Cell In [3]")
+    return interpret(cell, vocabulary, fresh_name=fresh, directory="/project", label="Cell In [3]")
 
 
 def job(cell: str, vocabulary: Vocabulary = VOCABULARY) -> Launch:
@@ -30,4 +30,4 @@ def job(cell: str, vocabulary: Vocabulary = VOCABULARY) -> Launch:
 
 
 def from_options(options: Mapping[str, Sequence[str]], text: str = "print()\n") -> Launch:
-    return launch_from_options(options, text, VOCABULARY, fresh_name=fresh, directory="/work", label="train.py")
+    return launch_from_options(options, text, VOCABULARY, fresh_name=fresh, directory="/project", label="train.py")

@@ -82,7 +82,7 @@ def test_everything_that_can_be_said_arrives_in_the_launch():
     )
     assert (spec.clean_policy, spec.on_exit, spec.timeout, spec.retries) == (CleanPolicy.ALL, OnExit.STOP, 5400.0, 2)
     assert spec.env == (EnvVar("A", "1"), EnvVar("TOKEN", SecretRef("hub", "token"))) and spec.secrets == ("hub",)
-    assert spec.args == ("--lr", "0.1", "a b", "c;d") and spec.python == "/opt/py/bin/python"
+    assert spec.args == ("--lr", "0.1", "a b", "c;d") and spec.python == "/project/py/bin/python"
     assert spec.volumes == (Volume("data", "/data", True), Volume("out", "/out"))
     assert spec.placement == Placement(
         context="lab", namespace="team", queue="q", priority="high", node_selector=(("disk", "ssd"),),
@@ -92,7 +92,7 @@ def test_everything_that_can_be_said_arrives_in_the_launch():
     assert (source.files, source.pip) == (("data/*.csv", "util.py"), ("numpy>=2,<3", "rich", "attrs"))
     assert (launch.include, launch.var) == (("f", "Model"), ("lr", "epochs"))
     assert launch.detach and launch.quiet and launch.render and launch.text == cell
-    assert (source.code, source.label, source.directory) == ("\n" * 6 + "print()", "Cell In [3]", "/work")
+    assert (source.code, source.label, source.directory) == ("\n" * 6 + "print()", "Cell In [3]", "/project")
 
 
 def test_a_job_is_complete_without_anything_said():

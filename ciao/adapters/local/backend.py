@@ -59,8 +59,9 @@ class LocalBackend:
         return False
 
     async def check(self, spec: JobSpec) -> tuple[Finding, ...]:
-        """As the port says; off the loop, because an interpreter or nvidia-smi may have to be asked."""
-        if spec.nproc is None and not preflight.gpus_wanted(spec):
+        """As the port says; off the loop where an interpreter or nvidia-smi has to be asked."""
+        named = spec.python or self._options.python
+        if spec.nproc is None and not named and not preflight.gpus_wanted(spec):
             return preflight.findings(spec, self._machine, self._options)
         return await asyncio.to_thread(preflight.findings, spec, self._machine, self._options)
 
@@ -87,6 +88,7 @@ class LocalBackend:
         planner = self._planner(spec, files)
         wanted = preflight.gpus_wanted(spec)
         gpus = await asyncio.to_thread(self._machine.gpus, self._machine.environ) if wanted else ()
+        await watching.let_go(planner.directory)  # %retries: the former attempt may still be cleaning up
         directory = self._machine.runtime_directory() / "leases"
         fresh = not planner.directory.exists()
         lease = leases.take(

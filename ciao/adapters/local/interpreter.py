@@ -43,6 +43,15 @@ def located(python: str, environ: Mapping[str, str], running: str = sys.executab
     return str(path) if path.is_file() and os.access(path, os.X_OK) else None
 
 
+def is_python(python: str, environ: Mapping[str, str]) -> bool:
+    """Whether it runs Python 3 code: ``/bin/true`` would end any cell with success."""
+    try:
+        done = _run([python, "-c", "import sys; print(sys.version_info[0])"], environ)
+    except TargetError:
+        return False
+    return done.returncode == 0 and done.stdout.strip() == "3"
+
+
 def has_module(python: str, module: str, environ: Mapping[str, str]) -> bool:
     """Whether a top-level module can be imported there; nothing is imported for it."""
     if python == sys.executable:

@@ -36,6 +36,8 @@ def _python(spec: JobSpec, machine: Machine, options: Options) -> Iterator[Findi
         yield _refused(f"There is no interpreter {python} {where}: correct %python (or the setting local.python).")
     elif found is None:
         yield _refused("This Python does not know its own interpreter: name one with %python=PATH.")
+    elif python and not interpreter.is_python(found, machine.environ):
+        yield _refused(f"{found} is not a Python 3 interpreter: correct %python (or the setting local.python).")
     elif spec.nproc and not interpreter.has_module(found, "torch", machine.environ):
         yield _refused(
             f"%nproc runs each replica under torchrun, and {found} has no torch: "
@@ -45,9 +47,7 @@ def _python(spec: JobSpec, machine: Machine, options: Options) -> Iterator[Findi
 
 def _images(spec: JobSpec, machine: Machine, options: Options) -> Iterator[Finding]:
     if any(role.image for role in spec.roles):
-        yield _refused(
-            "Replicas on this machine are processes without an image: leave %image out, or name a cluster with %target."
-        )
+        yield _refused("Replicas on this machine are processes without an image: leave %image out.")
     if spec.builder not in (None, "", "in-place", "in_place", "mounted"):
         yield _refused(f"%s2i={spec.builder} builds an image, and replicas on this machine have none: leave it out.")
 

@@ -214,6 +214,20 @@ def _report(report: Message) -> Report:
     )
 
 
+async def let_go(directory: Path) -> None:
+    """Wait for a supervisor that has told the end of all its replicas: it holds the job for moments only."""
+    until = time.monotonic() + _SOON
+    while alive(directory) and _all_ended(directory) and time.monotonic() < until:  # noqa: ASYNC110 - a file's lock
+        await asyncio.sleep(0.005)
+
+
+def _all_ended(directory: Path) -> bool:
+    messages = recorded(directory)
+    newest = {each["r"]: each for each in messages if each.get("t") == "replica"}
+    names: list[str] = next((each["replicas"] for each in messages if each.get("t") == "job"), [])
+    return bool(names) and all("exit" in newest.get(name, {}) for name in names)
+
+
 def alive(directory: Path) -> bool:
     """A supervisor writes the job's logs."""
     try:

@@ -15,7 +15,7 @@ _NO_LOOP = re.compile(r"'(await|async for|async with)' outside|asynchronous comp
 
 def check_code(body: str, label: str, start: Place | None = None) -> None:
     """SourceError for code that a replica could not run. ``body`` has blank lines where magics were."""
-    _check_text(body, label)
+    check_text(body, label)
     if not any(line.strip() and not line.lstrip().startswith("#") for line, _ in split_lines(body)):
         if start is None or start.label != label:
             raise SourceError("There is no code to run.", Place(label))
@@ -32,7 +32,8 @@ def check_code(body: str, label: str, start: Place | None = None) -> None:
         raise SourceError("This code is nested too deeply for Python to compile it.", Place(label)) from None
 
 
-def _check_text(body: str, label: str) -> None:
+def check_text(body: str, label: str) -> None:
+    """SourceError for code that cannot be written as UTF-8, with its place, or is too large to travel."""
     try:
         size = len(body.encode())
     except UnicodeEncodeError as error:
