@@ -171,11 +171,11 @@ class App:
     def _load(self, target: str) -> Callable[[Wiring], Backend]:
         if target not in self._factories:
             known = ", ".join(sorted(self._factories))
-            raise UserError(f"there is no target {target!r}", hint=f"Targets here: {known}.")
+            raise UserError(f"There is no target {target!r}.", hint=f"Targets here: {known}.")
         try:
             factory: Callable[[Wiring], Backend] = self._factories[target].load()
         except (ImportError, AttributeError) as error:
-            raise TargetError(f"the plug-in of the target {target} cannot be loaded: {error}") from error
+            raise TargetError(f"The plug-in of the target {target} cannot be loaded: {error}") from error
         return factory
 
     def _builder(self, spec: JobSpec) -> S2IClient:
@@ -204,7 +204,7 @@ def load_frameworks() -> Mapping[str, Framework]:
         try:
             framework = entry.load()
         except (ImportError, AttributeError) as error:
-            raise TargetError(f"the framework plug-in {entry.name} cannot be loaded: {error}") from error
+            raise TargetError(f"The framework plug-in {entry.name} cannot be loaded: {error}") from error
         found[framework.name] = framework
     return dict(sorted(found.items()))
 

@@ -20,7 +20,7 @@ def read(source: str | os.PathLike[str]) -> tuple[str, str, str]:
         except UnicodeDecodeError as error:
             raise SourceError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}") from error
         except OSError as error:
-            raise SourceError(f"cannot read {path}: {error.strerror}") from error
+            raise SourceError(f"Cannot read {path}: {error.strerror}") from error
     if "\n" not in source and source.endswith((".py", ".ipynb")):
         raise SourceError(f"{source!r} is a string, and so is code", hint=f"for a file: pathlib.Path({source!r})")
     return source, "<string>", str(Path.cwd())

@@ -81,7 +81,7 @@ def test_a_file_runs_with_its_own_name_in_tracebacks(client, tmp_path):
 
 def test_a_missing_file_is_one_sentence(client, tmp_path):
     """No traceback of Ciao's for a mistyped name."""
-    with pytest.raises(ciao.UserError, match="cannot read"):
+    with pytest.raises(ciao.UserError, match="Cannot read"):
         client.run(tmp_path / "none.py", framework="pytorch")
 
 
