@@ -15,6 +15,7 @@ from typing import Any
 from ciao.adapters import config
 from ciao.adapters.jobstore.store import DiskJobStore
 from ciao.adapters.s2i.in_place import InPlace
+from ciao.adapters.s2i.mounted import Mounting
 from ciao.adapters.system import RandomNames, SystemClock
 from ciao.adapters.wiring import Wiring
 from ciao.adapters.workspace import LocalWorkspace
@@ -179,7 +180,9 @@ class App:
         return factory
 
     def _builder(self, spec: JobSpec) -> S2IClient:
-        return InPlace(self._workspace, self.settings[LOCAL_PYTHON], self._environ)
+        if spec.target == "local":
+            return InPlace(self._workspace, self.settings[LOCAL_PYTHON], self._environ)
+        return Mounting(self._workspace)
 
     def _wiring(self) -> Wiring:
         return Wiring(

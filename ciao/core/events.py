@@ -58,7 +58,8 @@ class Exit:
     """How a replica ended. ``code`` is a container's: 0-255, 128 + signal for a signal.
 
     ``reason`` is a container's word: ``Completed``, ``Error``, ``OOMKilled``, ``Evicted``, ``StartError``;
-    ``Stopped`` when it ended because Ciao stopped it.
+    ``Stopped`` when it ended because Ciao stopped it, ``DeadlineExceeded`` when its target ended it because the job's
+    deadline had passed, ``MasterLate`` when it gave up waiting for a master that was still being prepared.
     """
 
     code: int
@@ -118,7 +119,10 @@ class TroubleSeen:
 
 @frozen
 class OutcomeSeen:
-    """An operator has decided; Ciao only explains. Never sent by targets without an operator."""
+    """An operator has decided; Ciao only explains. Never sent by targets without an operator.
+
+    ``reason`` is the operator's word; ``Stopped`` when it calls failed what Ciao stopped, from wherever.
+    """
 
     succeeded: bool
     reason: str

@@ -89,7 +89,8 @@ class State:
     ``began``: its first submission. ``outcome`` is set as soon as it is decided, with what decided it:
     ``message`` (an operator's or the target's words), ``reason`` (of a stop). ``over`` is when a replayed job
     had ended. ``stops`` counts stop requests, ``asked`` are those who were told to stop,
-    ``forced``: by SIGKILL; ``expired``: the deadline passed while a failed attempt was stopped.
+    ``forced``: by SIGKILL; ``expired``: the deadline passed while a failed attempt was stopped. ``interrupted``: a
+    user's stop waits for its moment; ``excused``: one attempt more was given, for a failure of nobody's code.
     """
 
     job: Job
@@ -105,6 +106,8 @@ class State:
     stops: int = 0
     forced: bool = False
     expired: bool = False
+    interrupted: bool = False
+    excused: bool = False
     asked: frozenset[Replica] = frozenset()
     hints: Mapping[Replica | None, str] = field(factory=dict)
 

@@ -13,10 +13,18 @@
       REPLAYING (a job that is over is shown again) ──────────────────────────────▶ ENDED
 
 The first thing that decides decides for good: who fails after the leader's success, or is killed by a
-stop, changes nothing. Where an operator exists, its OutcomeSeen decides, and core.policy is not asked. A second
+stop, changes nothing. Where an operator exists, its OutcomeSeen decides, and core.policy is asked only when all
+replicas have ended and the operator has said nothing for ``VERDICT_LIMIT`` seconds. A second
 StopRequested stops waiting for the grace of the first; if even force shows no effect, the job ends
 without those replicas. JobGone ends every state. Log chunks pass through and change nothing. Nothing
 comes after Ended: ENDED and LEFT have no row.
+
+Jupyter interrupts before every restart and shutdown. So where a job may outlive its kernel, a user's first stop
+is acted on ``INTERRUPT_LIMIT`` seconds later, unless the kernel's leaving has come by then.
+
+A failure is excused once, and the job submitted again, when no code of the user's is to blame (``EXCUSED``). An
+operator knows failures only; a job that was stopped from elsewhere (reason ``Stopped``) or by the deadline in its pods
+(``OVERTIME``) has not failed.
 
 Nothing here waits, knows a clock or does anything: times are in the inputs, deeds are Actions.
 """
@@ -54,10 +62,13 @@ from ciao.core.events import (
 )
 from ciao.core.jobstate import Job, Leave, Remove, Resubmit, SetTimer, Stage, State, Step, StopReplicas
 from ciao.core.model import CleanPolicy, JobHandle, JobSpec, OnExit, Replica
-from ciao.core.policy import ReplicaState, States, living
+from ciao.core.policy import ReplicaState, States, failures, living
 
-DEADLINE, DRAIN, ABANDON = "deadline", "drain", "abandon"  # the names of timers
+DEADLINE, DRAIN, ABANDON, INTERRUPT, VERDICT = "deadline", "drain", "abandon", "interrupt", "verdict"  # timers
 FORCE_LIMIT = 10.0  # seconds for force to show before the job ends without those replicas
+INTERRUPT_LIMIT = 0.5
+VERDICT_LIMIT = 10.0
+EXCUSED, OVERTIME = frozenset({"MasterLate"}), "DeadlineExceeded"  # reasons of exits
 
 
 # -- beginnings ---------------------------------------------------------------------------------------
@@ -88,7 +99,7 @@ def resubmitted(state: State, handle: JobHandle, at: float) -> Step:
     spec, attempt = state.job.spec, state.attempt + 1
     fresh = evolve(
         state, handle=handle, stage=Stage.ACTIVE, attempt=attempt, states=_waiting(spec, at),
-        outcome=None, message="", asked=frozenset(), hints={},
+        outcome=None, message="", asked=frozenset(), hints={}, interrupted=False,
     )  # fmt: skip
     return Step(fresh, (Submitted(spec, handle, at, attempt),))
 
@@ -104,17 +115,22 @@ def step(state: State, given: Input) -> Step:
 
 def _seen_active(state: State, seen: ReplicaSeen) -> Step:
     state, events = _noted(state, seen)
-    if state.job.decides:
-        return Step(state, events)
+    if not state.job.decides:
+        return _judged(state, seen.at).after(*events)
+    return Step(state, events, () if living(state.states) else (SetTimer(VERDICT, VERDICT_LIMIT),))
+
+
+def _judged(state: State, at: float) -> Step:
+    """What core.policy says of it."""
     match policy.verdict(state.job.framework.success, state.states):
         case policy.Succeeded():
-            return _succeed(state, seen.at).after(*events)
+            return _succeed(state, at)
         case policy.Failed():
-            return _fail(state, seen.at).after(*events)
+            return _fail(state, at)
         case policy.Halted():
-            return _end(evolve(state, outcome=Outcome.STOPPED), seen.at).after(*events)
+            return _end(evolve(state, outcome=Outcome.STOPPED), at)
         case _:
-            return Step(state, events)
+            return Step(state)
 
 
 def _seen_draining(state: State, seen: ReplicaSeen) -> Step:
@@ -162,7 +178,9 @@ def _outcome(state: State, given: OutcomeSeen) -> Step:
     if not state.job.decides:
         return Step(state)
     state = evolve(state, message=given.message or given.reason)
-    return _succeed(state, given.at) if given.succeeded else _fail(state, given.at)
+    if given.succeeded:
+        return _succeed(state, given.at)
+    return _fail(state, given.at, Outcome.STOPPED if given.reason == policy.STOPPED else Outcome.FAILED)
 
 
 def _gone(state: State, given: JobGone) -> Step:
@@ -175,7 +193,15 @@ def _gone(state: State, given: JobGone) -> Step:
 
 
 def _stop(state: State, given: StopRequested) -> Step:
-    return _leave(state) if _may_leave(state, given) else _halt(state, given.reason, given.at)
+    if _may_leave(state, given):
+        return _leave(state)
+    if given.reason is not StopReason.USER or not state.job.decides:
+        return _halt(state, given.reason, given.at)
+    if not state.interrupted:
+        return Step(evolve(state, interrupted=True), (), (SetTimer(INTERRUPT, INTERRUPT_LIMIT),))
+    halted = _halt(state, given.reason, given.at)
+    forced = _stop_again(halted.state, given)
+    return evolve(forced, actions=(*halted.actions, *forced.actions))
 
 
 def _stop_draining(state: State, given: StopRequested) -> Step:
@@ -215,7 +241,15 @@ def _leave(state: State) -> Step:
 
 
 def _timer_active(state: State, given: TimerFired) -> Step:
-    return _halt(state, StopReason.DEADLINE, given.at) if given.name == DEADLINE else Step(state)
+    match given.name:
+        case "deadline":
+            return _halt(state, StopReason.DEADLINE, given.at)
+        case "interrupt":
+            return _halt(state, StopReason.USER, given.at)
+        case "verdict":
+            return Step(state) if living(state.states) else _judged(state, given.at)
+        case _:
+            return Step(state)
 
 
 def _timer_draining(state: State, given: TimerFired) -> Step:
@@ -260,8 +294,8 @@ def _drain(state: State, at: float) -> Step:
     return _ask(state, policy.after_success(state.job.framework, state.job.spec.clean_policy, state.states).stop)
 
 
-def _fail(state: State, at: float) -> Step:
-    state = evolve(state, stage=Stage.STOPPING, outcome=Outcome.FAILED)
+def _fail(state: State, at: float, outcome: Outcome = Outcome.FAILED) -> Step:
+    state = evolve(state, stage=Stage.STOPPING, outcome=outcome)
     asked = _ask(state, living(state.states))
     return asked if asked.actions else _settle(state, at)
 
@@ -286,13 +320,25 @@ def _settle(state: State, at: float) -> Step:
     """All that were to stop have: the end, or another attempt."""
     if living(state.states):
         return Step(state)
+    state = _overtime(state)
     job, again = state.job, state.attempt + 1
     by_itself = state.outcome is Outcome.FAILED and state.stops == 0 and not state.expired
-    if not (by_itself and job.leads and state.attempt <= job.spec.retries):
+    excused = not state.excused and any(state.states[each].exit_reason in EXCUSED for each in failures(state.states))
+    allowed = job.spec.retries + state.excused + excused
+    if not (by_itself and job.leads and state.attempt <= allowed):
         return _end(state, at)
     why = diagnosis.diagnose(_facts(state), state.message)
-    retrying = Retrying(again, job.spec.retries + 1, why)
-    return Step(evolve(state, stage=Stage.RETRYING), (retrying,), (Resubmit(again),))
+    retrying = Retrying(again, allowed + 1, why)
+    state = evolve(state, stage=Stage.RETRYING, excused=state.excused or excused)
+    return Step(state, (retrying,), (Resubmit(again),))
+
+
+def _overtime(state: State) -> State:
+    """The deadline in the pods, which passed when no kernel was awake to see it."""
+    failed = failures(state.states)
+    if state.outcome is Outcome.FAILED and failed and state.states[failed[0]].exit_reason == OVERTIME:
+        return evolve(state, outcome=Outcome.STOPPED, reason=StopReason.DEADLINE)
+    return state
 
 
 def _end(state: State, at: float) -> Step:

@@ -48,11 +48,15 @@ class EnvVar:
 
 @frozen
 class Resources:
-    """What one replica may use. ``gpu`` counts whole devices; None: nothing was said."""
+    """What one replica may use. ``gpu`` counts whole devices; None: nothing was said.
+
+    ``extended`` are resources that only a cluster has, by their full names (``rdma/hca``), in whole numbers.
+    """
 
     cpu: Quantity | None = None
     memory: Quantity | None = None
     gpu: int | None = None
+    extended: tuple[tuple[str, int], ...] = ()
 
 
 @frozen

@@ -29,6 +29,11 @@ class ReplicaState:
     exit: Exit | None = None
     started: float | None = None
 
+    @property
+    def exit_reason(self) -> str:
+        """The exit's word; empty while there is none."""
+        return "" if self.exit is None else self.exit.reason
+
 
 States = Mapping[Replica, ReplicaState]
 
@@ -140,7 +145,7 @@ def _of_role(states: States, role: str) -> list[ReplicaState]:
 
 
 def _was_stopped(state: ReplicaState) -> bool:
-    return state.exit is not None and state.exit.reason == STOPPED
+    return state.exit_reason == STOPPED
 
 
 def _failed_by_itself(state: ReplicaState) -> bool:

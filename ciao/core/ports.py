@@ -61,13 +61,21 @@ class Query:
 
 @frozen
 class JobSummary:
-    """One line of ``%jobs`` as a backend sees it. ``outcome`` None: it still runs."""
+    """One line of ``%jobs`` as a backend sees it. ``outcome`` None: it still runs.
+
+    ``roles``, ``label`` and ``owner`` are as in ``JobRecord``, where the target knows them: then a job that another
+    machine's kernel started can be followed from here.
+    """
 
     handle: JobHandle
     framework: str
     replicas: int
     created: float
     outcome: Outcome | None = None
+    roles: tuple[tuple[str, int], ...] = ()
+    label: str = ""
+    digest: str = ""
+    owner: str = ""
 
 
 @frozen

@@ -11,7 +11,7 @@ from ciao.core import include
 from ciao.core.events import Ended, LogChunk, Outcome
 from ciao.core.measures import duration
 from ciao.core.model import JobHandle, JobSpec, Role
-from ciao.core.ports import JobRecord, JobStore
+from ciao.core.ports import JobRecord, JobStore, JobSummary
 from ciao.core.redact import record_text
 from ciao.core.requests import Launch
 
@@ -32,6 +32,20 @@ def opened(request: Launch, owner: str, now: float) -> JobRecord:
         digest=request.source.digest,
         origins=include.origins(request.source),
         owner=owner,
+    )
+
+
+def adopted(summary: JobSummary) -> JobRecord:
+    """A job that somebody else started, as its target tells of it; the cell's text is not known."""
+    return JobRecord(
+        handle=summary.handle,
+        framework=summary.framework,
+        roles=summary.roles,
+        created=summary.created,
+        source="",
+        label=summary.label,
+        digest=summary.digest,
+        owner=summary.owner,
     )
 
 

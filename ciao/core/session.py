@@ -1,7 +1,9 @@
 """What a notebook, the command line and the library can ask of Ciao, with everything it needs passed in.
 
 A job is known by its record in the store; what a record claims is checked with its target before
-anybody is told: a record without an end, of a job that its target does not know, is of a lost job.
+anybody is told: a record without an end, of a job that its target does not know, is of a lost job. A target may
+know jobs that this store does not (another machine's kernel started them): they are listed too, and get a record
+here when somebody follows them.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from ciao.core.ports import (
 )
 from ciao.core.redact import redacted
 from ciao.core.requests import Attach, Describe, Jobs, Launch, Rerun, StopJob
-from ciao.core.settings import Settings
+from ciao.core.settings import TARGET, Settings
 from ciao.core.words import nearest
 
 LAST = "last"
@@ -71,7 +73,7 @@ class Session:
 
     async def attach(self, request: Attach, inbox: Inbox, emit: Emit) -> Ended:
         """Follow a job, or tell again how one went that has ended. UnknownJobError for one that never was."""
-        record = self.record(request.name, request.target)
+        record = await self._known(request.name, request.target)
         if not record.handle.uid:  # else its target knows best how it went, also when it has just ended
             record = await self._checked(record)
         ports = self._ports(records.spec_of(record))
@@ -79,7 +81,7 @@ class Session:
 
     async def stop(self, request: StopJob) -> str:
         """Ask a job to end, whoever follows it; the sentence that says what was done. Over already: no error."""
-        record = await self._checked(self.record(request.name, request.target))
+        record = await self._checked(await self._known(request.name, request.target))
         name = record.handle.name
         if record.outcome is not None:
             when = "" if record.ended is None else f" {ago(self.clock.now() - record.ended)}"
@@ -92,17 +94,20 @@ class Session:
         return f"{name} is being ended by force." if request.force else f"{name} was asked to stop."
 
     async def jobs(self, request: Jobs) -> tuple[JobRecord, ...]:
-        """The store's records, newest first, checked with their targets; those that were lost have an end."""
-        wanted = [each for each in self.store.list() if request.target in (None, each.handle.target)]
-        shown = wanted if request.all else wanted[:_NEWEST]
-        found: dict[str, Mapping[str, JobSummary] | None] = {}
-        for target in {each.handle.target for each in shown if each.ended is None}:
-            found[target] = await self._found(target)
-        return tuple(self._reconciled(each, found.get(each.handle.target)) for each in shown)
+        """All jobs, newest first, checked with their targets; those that were lost have an end."""
+        known = [each for each in self.store.list() if request.target in (None, each.handle.target)]
+        asked = {each.handle.target for each in known if each.ended is None}
+        found = {target: await self._found(target) for target in sorted(asked | {request.target or self._default})}
+        checked = [self._reconciled(each, found.get(each.handle.target)) for each in known]
+        uids = {each.handle.uid for each in known}
+        others = [each for jobs in found.values() for each in (jobs or {}).values() if each.handle.uid not in uids]
+        foreign = [self._reconciled(records.adopted(each), {each.handle.uid: each}) for each in others]
+        whole = sorted([*checked, *foreign], key=lambda each: -each.created)
+        return tuple(whole if request.all else whole[:_NEWEST])
 
     async def describe(self, request: Describe) -> Description:
         """All that is known of one job. UnknownJobError for one that never was."""
-        record = await self._checked(self.record(request.name, request.target))
+        record = await self._checked(await self._known(request.name, request.target))
         sizes, lines, troubles = {}, {}, {}
         for replica in record.replicas:
             with closing(self.store.reader(record.handle, replica)) as log:
@@ -141,6 +146,29 @@ class Session:
         return record
 
     # -- what records claim, and what is so -----------------------------------------------------------
+
+    @property
+    def _default(self) -> str:
+        return self.settings[TARGET]
+
+    async def _known(self, name: str, target: str | None) -> JobRecord:
+        """As ``record``; a job that only its target knows gets a record. UnknownJobError for one that never was."""
+        try:
+            return self.record(name, target)
+        except UnknownJobError:
+            found = await self._on_target(name, target or self._default) if name != LAST else None
+            if found is None:
+                raise
+        record = records.adopted(found)
+        self.store.create(record)
+        return record
+
+    async def _on_target(self, name: str, target: str) -> JobSummary | None:
+        try:
+            found = await self.backends(target).find(Query(name=name))
+        except CiaoError:
+            return None
+        return next((each for each in found if each.roles), None)
 
     async def _free(self, spec: JobSpec) -> None:
         """Refuse the name of a job that runs, before anything is built; a lost job gives its name back."""

@@ -29,7 +29,7 @@ class Setting(Generic[T]):
 
     ``path``: it names a file or directory, so ``~`` is the home directory, and a relative one starts where it was
     written: at the project's or user's file, else at the working directory. A bare word is left alone when
-    ``command`` (it is looked up on PATH).
+    ``command`` (it is looked up on PATH). ``empty``: what an empty value stands for.
     """
 
     key: str
@@ -39,6 +39,7 @@ class Setting(Generic[T]):
     syntax: str
     path: bool = False
     command: bool = False
+    empty: str = ""
 
     @property
     def variable(self) -> str:
@@ -72,6 +73,7 @@ STORE_LOG_SIZE = Setting(
 )  # fmt: skip
 LOCAL_PYTHON = Setting(
     key="local.python", read=_maybe, default="", syntax="PATH", path=True, command=True,
+    empty="(the one that Ciao runs in)",
     doc="The interpreter of replicas on this machine (%python). Empty: the one that Ciao runs in.",
 )  # fmt: skip
 LOCAL_GRACE = Setting(
@@ -82,6 +84,38 @@ LOCAL_PORTS = Setting(
     key="local.ports", read=values.ports, default="20000-29999", syntax="LOW-HIGH",
     doc="The ports that replicas on this machine may listen on.",
 )  # fmt: skip
+KUBEFLOW_KUBECONFIG = Setting(
+    key="kubeflow.kubeconfig", read=_maybe, default="", syntax="PATH", path=True, empty="(where kubectl looks)",
+    doc="The kubeconfig of the cluster. Empty: $KUBECONFIG, else ~/.kube/config, else the pod's own account.",
+)  # fmt: skip
+KUBEFLOW_CONTEXT = Setting(
+    key="kubeflow.context", read=_maybe, default="", syntax="NAME", empty="(the current one)",
+    doc="The context of the kubeconfig (%context). Empty: its current one.",
+)  # fmt: skip
+KUBEFLOW_NAMESPACE = Setting(
+    key="kubeflow.namespace", read=_maybe, default="", syntax="NAME", empty="(the context's)",
+    doc="The namespace of jobs (%namespace). Empty: the context's.",
+)  # fmt: skip
+KUBEFLOW_TTL = Setting(
+    key="kubeflow.ttl", read=values.duration, default="1h", syntax="DURATION",
+    doc="How long the cluster keeps a job after its end (%ttl).",
+)  # fmt: skip
+KUBEFLOW_USER = Setting(
+    key="kubeflow.user", read=values.user, default="1000", syntax="image|NUMBER",
+    doc="The user's number that pods run as (%user).",
+)  # fmt: skip
+KUBEFLOW_PYTHON = Setting(
+    key="kubeflow.python", read=values.text, default="python", syntax="NAME",
+    doc="The interpreter in the image (%python).",
+)  # fmt: skip
+KUBEFLOW_GPU = Setting(
+    key="kubeflow.gpu", read=values.text, default="nvidia.com/gpu", syntax="NAME",
+    doc="The resource that %gpu counts.",
+)  # fmt: skip
+KUBEFLOW_AUTOSCALE = Setting(
+    key="kubeflow.autoscale", read=values.flag, default="no", syntax="yes|no",
+    doc="The cluster makes nodes when they are needed: what fits on none of today's is told, not refused.",
+)  # fmt: skip
 VIEW_BYTES = Setting(
     key="view.bytes", read=values.size, default="512000", syntax="QUANTITY",
     doc="How much of a job's output one cell shows, in bytes; all of it is in %logs.",
@@ -91,11 +125,14 @@ VIEW_RATE = Setting(
     doc="How many bytes of output a second are sent to the notebook.",
 )  # fmt: skip
 
-SETTINGS: tuple[Setting[str] | Setting[int] | Setting[float] | Setting[PortRange], ...] = (
+AnySetting = Setting[str] | Setting[int] | Setting[float] | Setting[bool] | Setting[PortRange]
+SETTINGS: tuple[AnySetting, ...] = (
     TARGET, STORE_PATH, STORE_SIZE, STORE_AGE, STORE_LOG_SIZE,
-    LOCAL_PYTHON, LOCAL_GRACE, LOCAL_PORTS, VIEW_BYTES, VIEW_RATE,
+    LOCAL_PYTHON, LOCAL_GRACE, LOCAL_PORTS,
+    KUBEFLOW_KUBECONFIG, KUBEFLOW_CONTEXT, KUBEFLOW_NAMESPACE, KUBEFLOW_TTL, KUBEFLOW_USER,
+    KUBEFLOW_PYTHON, KUBEFLOW_GPU, KUBEFLOW_AUTOSCALE,
+    VIEW_BYTES, VIEW_RATE,
 )  # fmt: skip
-AnySetting = Setting[str] | Setting[int] | Setting[float] | Setting[PortRange]
 
 
 def image_setting(framework: Framework) -> Setting[str]:
@@ -202,7 +239,8 @@ class Settings:
     def show(self) -> tuple[Row, ...]:
         """Every setting, in the schema's order."""
         return tuple(
-            Row(name, held.text or "(the one that Ciao runs in)", str(held.place)) for name, held in self._held.items()
+            Row(each.key, self._held[each.key].text or each.empty, str(self._held[each.key].place))
+            for each in self.schema
         )
 
 

@@ -26,6 +26,7 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?", re.ASCII)
 _TOLERATION = re.compile(r"[A-Za-z0-9._/-]*(=[A-Za-z0-9._-]*)?(:(NoSchedule|PreferNoSchedule|NoExecute))?", re.ASCII)
+_EXTENDED = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _REQUIREMENT = re.compile(r"[A-Za-z0-9./][^\s]*", re.ASCII)
 
 
@@ -69,6 +70,14 @@ def quantity(value: Value) -> Quantity:
     if not amount.value:
         raise ValueError(f"{value.text} is nothing at all: at least a little is needed")
     return amount
+
+
+def extended(value: Value) -> tuple[str, int]:
+    """``rdma/hca=1``: a resource by its full name, and how many of it."""
+    name, equals, number = text(value).partition("=")
+    if not equals or not _EXTENDED.fullmatch(name):
+        raise ValueError(f"{value.text!r} is not an extended resource and a count (amd.com/gpu=1)")
+    return name, positive(Value(number.strip()))
 
 
 def size(value: Value) -> int:

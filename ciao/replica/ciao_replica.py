@@ -6,6 +6,8 @@ only, Python 3.6 or later, few imports. What it adds to plain Python:
 - An exception is also written as a small report, one JSON line, to the file ``$CIAO_REPORT``; so do
   processes that ``multiprocessing`` starts and torchrun's ranks, and the earliest line is the root cause.
 - As process 1 of a container it forks: process 1 passes signals on and reaps, the child runs the cell.
+- In a pod the files that travelled lie in ``$CIAO_SOURCE``, which is read-only; the working directory, which is not,
+  gets a link to each, so that the cell finds them where it found them in the notebook.
 - Under torchrun a rank's output goes to the pipe ``$CIAO_RANKS<rank>``, where there is one, so that each
   line is known to be that rank's and nothing is lost when the rank dies.
 
@@ -34,6 +36,7 @@ def main(argv: "List[str]") -> None:
     path = os.path.abspath(argv[1])
     os.environ["CIAO_CELL"] = path
     _own_pipe()
+    _link_files(os.environ.get("CIAO_SOURCE", ""), os.getcwd())
     sys.argv[:] = argv[1:]
     _paths(os.path.dirname(os.path.abspath(__file__)), os.path.dirname(path))
     sys.modules["ciao_replica"] = sys.modules["__main__"]
@@ -183,6 +186,37 @@ def _shortened(facts: "Dict[str, Any]", dumps: "Callable[[Any], str]") -> str:
             return dumps(facts)
         text = dumps(facts)
     return text
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+_NOT_LINKED = ("cell.py", "ciao_replica.py", "ciao_names.py", "__pycache__")
+
+
+def _link_files(source: str, directory: str) -> None:
+    """Directories are made, files linked; what is there already stays. Several ranks may do so at once."""
+    if not source or not os.path.isdir(source):
+        return
+    for name in sorted(os.listdir(source)):
+        if name not in _NOT_LINKED and not name.startswith(".."):  # ..data: the kubelet's own
+            _link(os.path.join(source, name), os.path.join(directory, name))
+
+
+def _link(path: str, link: str) -> None:
+    try:
+        if not os.path.isdir(path):
+            os.symlink(path, link)
+            return
+        if not os.path.isdir(link):
+            os.mkdir(link)
+    except OSError as error:
+        if not os.path.lexists(link):
+            sys.stderr.write("ciao: %s stays where it is (%s)\n" % (path, error.strerror))
+            return
+    if os.path.isdir(path):
+        for name in sorted(os.listdir(path)):
+            _link(os.path.join(path, name), os.path.join(link, name))
 
 
 # -- process 1, ranks -----------------------------------------------------------------------------

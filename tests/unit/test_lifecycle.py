@@ -28,7 +28,17 @@ from ciao.core.events import (
     TroubleSeen,
 )
 from ciao.core.jobstate import Action, Job, Leave, Remove, Resubmit, SetTimer, Stage, State, StopReplicas
-from ciao.core.lifecycle import ABANDON, DEADLINE, DRAIN, FORCE_LIMIT, step
+from ciao.core.lifecycle import (
+    ABANDON,
+    DEADLINE,
+    DRAIN,
+    FORCE_LIMIT,
+    INTERRUPT,
+    INTERRUPT_LIMIT,
+    VERDICT,
+    VERDICT_LIMIT,
+    step,
+)
 from ciao.core.model import CleanPolicy, JobSpec, OnExit, Replica
 
 from .jobs import FRAMEWORKS, HANDLE, WORKER_0, WORKER_1, job, seen
@@ -352,6 +362,96 @@ def test_an_operators_reason_speaks_when_no_replica_failed() -> None:
 def test_without_an_operator_its_word_means_nothing() -> None:
     """OutcomeSeen is ignored where nobody may send it."""
     assert Story().then(OutcomeSeen(True, "", "", 1.0)).state.stage is Stage.ACTIVE
+
+
+def test_a_silent_operator_is_not_waited_for_for_ever() -> None:
+    """It may have died: when all have ended and it says nothing for a while, its own rules are applied for it."""
+    story = Story(decides=True).then(*RUNNING, "worker-0 failed 2", "master-0 succeeded 3")
+    assert story.actions == []
+    story.then("worker-1 succeeded 4")
+    assert story.actions == [SetTimer(VERDICT, VERDICT_LIMIT)]
+    assert story.then(TimerFired(VERDICT, 14.0)).ended.outcome is Outcome.FAILED
+
+
+def test_an_operators_late_word_comes_too_late() -> None:
+    """Nothing comes after the end."""
+    done = Story(decides=True).then("master-0 succeeded 1", "worker-0 succeeded 1", "worker-1 succeeded 1")
+    done.then(TimerFired(VERDICT, 11.0), OutcomeSeen(False, "JobFailed", "", 12.0))
+    assert done.ended.outcome is Outcome.SUCCEEDED
+
+
+def test_what_was_stopped_from_elsewhere_has_not_failed() -> None:
+    """An operator calls it failed; the mark says who did it."""
+    story = Story(decides=True).then(*RUNNING, OutcomeSeen(False, "Stopped", "a pod failed", 6.0), *ALL_STOPPED)
+    assert (story.ended.outcome, story.ended.stop_reason) == (Outcome.STOPPED, None)
+
+
+def test_a_deadline_that_passed_while_nobody_was_awake_is_the_deadline() -> None:
+    """The pods carry it too; the operator sees a failed pod."""
+    over = tuple(f"{each} failed 9 137 DeadlineExceeded" for each in ("master-0", "worker-0", "worker-1"))
+    story = Story(job(more={"timeout": 9.0, "retries": 2}), decides=True).then(*RUNNING)
+    story.then(OutcomeSeen(False, "JobFailed", "a pod failed", 9.0), *over)
+    assert (story.ended.outcome, story.ended.stop_reason) == (Outcome.STOPPED, StopReason.DEADLINE)
+
+
+def late(story: Story) -> Story:
+    """Its worker gave up waiting for the master, and all have ended."""
+    story.then(OutcomeSeen(False, "JobFailed", "a pod failed", 200.0), "worker-0 failed 200 1 MasterLate")
+    return story.then("master-0 failed 201 143 Stopped")
+
+
+def test_workers_that_gave_up_waiting_are_excused_once() -> None:
+    """Nobody's code is to blame, so it costs no retry; the second time it is a failure like any other."""
+    story = late(Story(job(master=1, worker=1), decides=True))
+    (again,) = story.said(Retrying)
+    assert (again.attempt, again.of) == (2, 2)
+    assert story.actions[-1] == Resubmit(2)
+    assert late(attempt(story)).ended.outcome is Outcome.FAILED
+
+
+def test_an_excuse_leaves_the_retries_as_they_were() -> None:
+    """One retry is still there for what the code does wrong."""
+    story = attempt(late(Story(job(more={"retries": 1}, master=1, worker=1), decides=True)))
+    story.then(OutcomeSeen(False, "JobFailed", "", 300.0), "worker-0 failed 300", "master-0 failed 301 143 Stopped")
+    assert [(each.attempt, each.of) for each in story.said(Retrying)] == [(2, 3), (3, 3)]
+
+
+# -- interrupts where the job may outlive its kernel ----------------------------------------------------
+
+
+def test_an_interrupt_waits_for_its_moment() -> None:
+    """Jupyter interrupts before every restart, too: half a second later it was the user."""
+    story = Story(decides=True).then(*RUNNING, USER)
+    assert (story.stops(), story.actions) == ([], [SetTimer(INTERRUPT, INTERRUPT_LIMIT)])
+    story.then(TimerFired(INTERRUPT, 5.5))
+    assert story.stops() == [(None, None)]
+    assert story.then(*ALL_STOPPED).ended.stop_reason is StopReason.USER
+
+
+def test_an_interrupt_that_was_a_restart_lets_the_job_go_on() -> None:
+    """The kernel's leaving comes before the moment."""
+    story = Story(decides=True).then(*RUNNING, USER, KERNEL)
+    assert (story.state.stage, story.actions[-1], story.stops()) == (Stage.LEFT, Leave(), [])
+
+
+def test_a_restart_stops_what_shall_not_stay() -> None:
+    """``%on_exit=stop``: the interrupt's moment is not waited for."""
+    story = Story(job(more={"on_exit": OnExit.STOP}), decides=True).then(*RUNNING, USER, KERNEL)
+    assert story.stops() == [(None, None)]
+
+
+def test_two_interrupts_are_force_at_once() -> None:
+    """Nobody restarts by interrupting twice."""
+    story = Story(decides=True).then(*RUNNING, USER, USER)
+    assert story.stops() == [(None, None), (None, 0.0)]
+    assert story.state.forced
+
+
+def test_an_end_comes_before_the_interrupt() -> None:
+    """What ended by itself meanwhile was not stopped."""
+    story = Story(decides=True).then(*RUNNING, USER, OutcomeSeen(True, "", "", 5.2))
+    story.then(*(f"{each} succeeded 5" for each in ("master-0", "worker-0", "worker-1")))
+    assert story.then(TimerFired(INTERRUPT, 5.5)).ended.outcome is Outcome.SUCCEEDED
 
 
 # -- what passes --------------------------------------------------------------------------------------

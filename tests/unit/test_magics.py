@@ -23,16 +23,16 @@ from .speech import VOCABULARY
 ASKED = """
     framework image name namespace context target s2i cleanPolicy env secret pip file include var volume timeout
     retries ttl detach quiet args nproc queue priority nodeSelector tolerations serviceAccount pullSecret overlay
-    on_exit python user cpu memory gpu render
+    on_exit python user cpu memory gpu resource render
 """  # fmt: skip
-REPEATABLE = "env secret pip file include var volume nodeSelector tolerations"
+REPEATABLE = "resource env secret pip file include var volume nodeSelector tolerations"
 
 
 def test_the_table_has_every_item_of_the_language_once():
     """No more, no less, and no two names that are one."""
     assert {each.name for each in ITEMS} == set(ASKED.split()) and len({key(each.name) for each in ITEMS}) == len(ITEMS)
     assert {each.name for each in ITEMS if each.repeatable} == set(REPEATABLE.split())
-    assert {each.name for each in ITEMS if each.scoped} == {"cpu", "memory", "gpu", "image", "env"}
+    assert {each.name for each in ITEMS if each.scoped} == {"cpu", "memory", "gpu", "resource", "image", "env"}
 
 
 @pytest.mark.parametrize("magic", VOCABULARY.magics(), ids=lambda each: each.name)

@@ -14,6 +14,7 @@ from ciao.core.events import Ended, Event, LogChunk, Outcome, OutcomeSeen, Phase
 from ciao.core.model import EnvVar, JobSpec
 from ciao.core.ports import JobRecord, Stop
 from ciao.core.requests import Attach, Describe, Jobs, Rerun, StopJob
+from ciao.core.session import Session
 
 from .jobs import HANDLE, MASTER, job, launch
 from .world import World, in_world
@@ -211,6 +212,38 @@ def test_the_newest_twenty_unless_all() -> None:
         assert await world.session.jobs(Jobs(target="elsewhere")) == ()
 
     in_world(story)
+
+
+def elsewhere(world: World) -> Session:
+    """A session on another machine: the same target, a store of its own."""
+    return evolve(world.session, store=MemoryJobStore())
+
+
+def test_jobs_that_somebody_else_started_are_listed_too() -> None:
+    """Their target tells of them; listing them writes nothing."""
+
+    async def story(world: World) -> None:
+        await world.begun()
+        other = elsewhere(world)
+        (found,) = await other.jobs(Jobs())
+        assert (found.handle.name, found.roles, found.outcome) == ("job-1", (("master", 1), ("worker", 2)), None)
+        assert other.store.list() == ()
+
+    in_world(story, decides=True)
+
+
+def test_a_job_that_somebody_else_started_can_be_followed() -> None:
+    """It gets a record, under which its log is kept from here on."""
+
+    async def story(world: World) -> None:
+        _, handle = await world.begun()
+        other = elsewhere(world)
+        assert await other.stop(StopJob(name="job-1")) == "job-1 was asked to stop."
+        assert other.record("job-1").handle == handle
+        with pytest.raises(UnknownJobError, match="no job named job-2"):
+            await other.stop(StopJob(name="job-2"))
+
+    in_world(story, decides=True)
 
 
 # -- stopping -----------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from ciao.core.model import Artifact, JobHandle, JobSpec, Source
 from ciao.core.ports import Report
 from ciao.core.requests import Launch
 from ciao.core.session import Session
-from ciao.core.settings import Settings
+from ciao.core.settings import resolve
 
 from .jobs import FRAMEWORKS, job, launch
 
@@ -70,7 +70,7 @@ class World:
             store=self.store,
             clock=self.clock,
             names=SequentialNames(),
-            settings=Settings((), (), "/home/me"),
+            settings=resolve(home="/home/me").assign("target", self.backend.target),
             owner="kernel 7",
         )
 

@@ -64,6 +64,7 @@ def _secrets(spec: JobSpec, machine: Machine, options: Options) -> Iterator[Find
 def _meaningless(spec: JobSpec, machine: Machine, options: Options) -> Iterator[Finding]:
     said = [f"%{_SPELLING.get(name, name)}" for name in spec.placement.said()]
     said += ["%volume"] if spec.volumes else []
+    said += ["%resource"] if any(role.resources.extended for role in spec.roles) else []
     if len(said) == 1:
         yield _noticed(f"{said[0]} means nothing on this machine and is ignored.")
     elif said:

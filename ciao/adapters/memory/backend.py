@@ -95,7 +95,14 @@ class MemoryBackend:
     async def find(self, query: Query) -> tuple[JobSummary, ...]:
         self._fault("find")
         return tuple(
-            JobSummary(job.handle, job.spec.framework, len(job.spec.replicas), job.created, _outcome(job))
+            JobSummary(
+                job.handle,
+                job.spec.framework,
+                len(job.spec.replicas),
+                job.created,
+                _outcome(job),
+                roles=tuple((role.name, role.replicas) for role in job.spec.roles),
+            )
             for job in self._jobs.values()
             if query.name in (None, job.handle.name) and query.uid in (None, job.handle.uid) and self._exists(job)
         )

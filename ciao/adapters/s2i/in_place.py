@@ -33,7 +33,7 @@ class InPlace:
             await asyncio.to_thread(self._check_files, source)
         if source.pip:
             await asyncio.to_thread(self._check_requirements, source.pip, spec)
-        code = SourceFile(CELL, _encoded(source))
+        code = SourceFile(CELL, encoded(source))
         files = (code, SourceFile(RUNNER, runner()), *source.modules)
         return Mounted(files, digest_of(files), source.directory)
 
@@ -60,7 +60,8 @@ def runner() -> bytes:
     return resources.files("ciao.replica").joinpath(RUNNER).read_bytes()
 
 
-def _encoded(source: Source) -> bytes:
+def encoded(source: Source) -> bytes:
+    """The cell's bytes; SourceError for a text that has none."""
     try:
         return source.code.encode()
     except UnicodeEncodeError as error:

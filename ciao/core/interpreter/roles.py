@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ciao.core.errors import MagicError, Place
 from ciao.core.frameworks.base import Framework, RoleRule
-from ciao.core.interpreter.gather import Given, Said, SaidRole, one, read_item, several_in_one
+from ciao.core.interpreter.gather import Given, Said, SaidRole, many, one, read_item, several_in_one
 from ciao.core.magics import Vocabulary, role_magic
-from ciao.core.magics.items import CPU, ENV, FRAMEWORK, GPU, IMAGE, MEMORY
+from ciao.core.magics.items import CPU, ENV, FRAMEWORK, GPU, IMAGE, MEMORY, RESOURCE
 from ciao.core.model import EnvVar, Resources, Role
 from ciao.core.words import did_you_mean, listed
 
@@ -90,6 +90,7 @@ def _role(rule: RoleRule, count: int, given: Given) -> Role:
         cpu=one(own, CPU) or given.one(CPU),
         memory=one(own, MEMORY) or given.one(MEMORY),
         gpu=_first(one(own, GPU), given.one(GPU)),
+        extended=tuple({**dict(given.many(RESOURCE)), **dict(many(own, RESOURCE))}.items()),
     )
     return Role(rule.name, count, resources, one(own, IMAGE) or given.one(IMAGE), variables(own))
 

@@ -61,6 +61,11 @@ GPU = Magic(
     name="gpu", syntax="COUNT", read=values.count, group=_EACH, scoped=True, example="%worker=2;%gpu=1",
     doc="GPUs of one replica, whole devices. Beside a role it belongs to that role, else to all.",
 )  # fmt: skip
+RESOURCE = Magic(
+    name="resource", syntax="NAME=COUNT", read=values.extended, group=_EACH, scoped=True, repeatable=True,
+    example="%worker=2;%resource=rdma/hca=1",
+    doc="Any other resource that nodes of a cluster have, by its full name. Beside a role it belongs to that role.",
+)  # fmt: skip
 IMAGE = Magic(
     name="image", syntax="REFERENCE", read=values.text, group=_EACH, scoped=True,
     example="%image=pytorch/pytorch:latest",
@@ -170,7 +175,7 @@ TTL = Magic(
 
 ITEMS: tuple[Magic[Any], ...] = (
     FRAMEWORK, NAME, TARGET, TIMEOUT, RETRIES, CLEAN_POLICY, ON_EXIT, NPROC,
-    CPU, MEMORY, GPU, IMAGE, ENV, PYTHON,
+    CPU, MEMORY, GPU, RESOURCE, IMAGE, ENV, PYTHON,
     ARGS, VAR, INCLUDE, FILE, PIP,
     DETACH, QUIET, RENDER,
     S2I, CONTEXT, NAMESPACE, QUEUE, PRIORITY, NODE_SELECTOR, TOLERATIONS, SERVICE_ACCOUNT, PULL_SECRET,
