@@ -29,7 +29,16 @@ from ciao.core.model import JobSpec
 from ciao.core.ports import Backend, Document, Inbox, Notebook, S2IClient
 from ciao.core.requests import Attach, Launch, Logs, Request, Rerun
 from ciao.core.session import Session
-from ciao.core.settings import LOCAL_GRACE, LOCAL_PYTHON, STORE_AGE, STORE_LOG_SIZE, STORE_PATH, STORE_SIZE, Settings
+from ciao.core.settings import (
+    LOCAL_GRACE,
+    LOCAL_PYTHON,
+    STORE_AGE,
+    STORE_LOG_SIZE,
+    STORE_PATH,
+    STORE_SIZE,
+    TARGET,
+    Settings,
+)
 from ciao.core.voice import NOTEBOOK, Voice
 from ciao.core.words import did_you_mean
 from ciao.runtime import Running, Runtime
@@ -198,6 +207,14 @@ def open_app(
     frameworks = load_frameworks()
     settings = config.load(Path(directory), _home(environ), environ, overrides, frameworks.values())
     return App(settings=settings, frameworks=frameworks, environ=environ, owner=owner)
+
+
+def preload(*, directory: str, environ: Mapping[str, str]) -> None:
+    """Import what the default target of ``directory`` needs, if its plug-in says what (``create.preload``)."""
+    frameworks = load_frameworks()
+    target = config.load(Path(directory), _home(environ), environ, None, frameworks.values())[TARGET]
+    for entry in metadata.entry_points(group=_BACKENDS, name=target):
+        getattr(entry.load(), "preload", lambda: None)()
 
 
 def load_frameworks() -> Mapping[str, Framework]:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from ciao.adapters.inbox import AsyncInbox
 from ciao.core.errors import TargetError
-from ciao.core.events import Ended, Event, LogChunk, Progress, StopReason, StopRequested, Submitted
+from ciao.core.events import Ended, Event, LogChunk, Progress, StopReason, StopRequested, Submitted, joined
 from ciao.core.model import Replica
 from ciao.core.ports import Clock, Inbox
 
@@ -85,7 +85,7 @@ class Running:
         match event:
             case LogChunk():
                 earlier = self._logs.get(event.replica)
-                self._logs[event.replica] = event if earlier is None else _joined(earlier, event)
+                self._logs[event.replica] = event if earlier is None else joined(earlier, event)
             case Progress():
                 self._progress = event
             case _:
@@ -109,12 +109,6 @@ class Running:
     def _dismiss(self, ticket: int) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody is told anything any more
             self._loop.call_soon_threadsafe(self._subscribers.pop, ticket, None)
-
-
-def _joined(earlier: LogChunk, later: LogChunk) -> LogChunk:
-    """Two contiguous chunks as one; a line that goes on in the later one counts once."""
-    lines = later.first_line + later.count - earlier.first_line
-    return LogChunk(earlier.replica, earlier.first_line, lines, earlier.offset, later.end)
 
 
 class Runtime:

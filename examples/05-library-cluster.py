@@ -43,9 +43,10 @@ def run_to_the_end(workers: int) -> None:
 def start_and_stop() -> None:
     """A job is a handle: this process may go, and another one attach to it by name."""
     job = ciao.launch("import time; time.sleep(3600)", framework="pytorch", target="kubeflow")
+    print(f"{job.name} runs; now it is stopped")
     job.stop()
     try:
-        job.result()
+        job.wait()
     except ciao.JobStoppedError as stopped:
         print(stopped, "\n")
 

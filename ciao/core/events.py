@@ -98,6 +98,12 @@ class LogChunk:
     end: int
 
 
+def joined(earlier: LogChunk, later: LogChunk) -> LogChunk:
+    """Two contiguous chunks as one; a line that goes on in the later one counts once."""
+    lines = later.first_line + later.count - earlier.first_line
+    return LogChunk(earlier.replica, earlier.first_line, lines, earlier.offset, later.end)
+
+
 @frozen
 class LogTrouble:
     """A replica's log is incomplete from here on (disk full, limit reached) or has a gap; said once."""

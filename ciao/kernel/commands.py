@@ -156,12 +156,19 @@ def _told_without_an_error(event: Event) -> tuple[str, ...]:
     if isinstance(event, Submitted) and event.attempt == 1:
         name = event.handle.name
         ways = f"{name} goes on by itself · %attach {name} follows it · %stop {name} ends it"
-        return (*presenter.event_lines(event), ways)
+        return (*presenter.event_lines(event), ways, *_read_by(event))
     error = presenter.job_error(event) if isinstance(event, Ended) else None
     if error is None:
         return presenter.event_lines(event)
     first, *rest = error.lines()
     return (f"✗ {error.title}: {first}", *rest)
+
+
+def _read_by(event: Submitted) -> tuple[str, ...]:
+    """A job that outlives its kernel is read by nobody then."""
+    if event.handle.target == "local":
+        return ()
+    return ("its output is kept here while this kernel runs; afterwards, as much as the cluster still has when you attach",)
 
 
 async def _later(call: Callable[[], None]) -> None:

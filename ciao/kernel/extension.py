@@ -148,9 +148,14 @@ class Extension:
 def _open_app() -> App:
     from ciao.bootstrap import open_app
 
-    return open_app(directory=os.getcwd(), environ=os.environ, owner=f"kernel {os.getpid()}")  # noqa: PTH109 - a string is asked for
+    owner = f"kernel {os.getpid()} on {os.uname().nodename}"
+    return open_app(directory=os.getcwd(), environ=os.environ, owner=owner)  # noqa: PTH109 - a string is asked for
 
 
 def _import_all() -> None:
-    import ciao.bootstrap
+    """Settings are not kept: until the first job cell the user may change them."""
     import ciao.kernel.commands  # noqa: F401 - imported for its own sake
+    from ciao.bootstrap import preload
+
+    with suppress(Exception):  # a mistake in the settings is told to the first cell that needs them
+        preload(directory=os.getcwd(), environ=os.environ)  # noqa: PTH109 - a string is asked for

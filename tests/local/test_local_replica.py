@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +40,26 @@ ALL = pytest.mark.parametrize("python", other_pythons())
 class Ran:
     """A cell that has run to its end."""
 
-    def __init__(self, tmp: Path, code: str, *args: str, python: str = sys.executable, plain: bool = False) -> None:
+    def __init__(
+        self,
+        tmp: Path,
+        code: str,
+        *args: str,
+        python: str = sys.executable,
+        plain: bool = False,
+        more: Mapping[str, str] | None = None,
+        where: str = "",
+    ) -> None:
         source = tmp / "source"
         source.mkdir(exist_ok=True)
         shutil.copy(RUNNER, source)
         (source / "cell.py").write_text(textwrap.dedent(code))
         self.reports = tmp / "report.json"
         environ = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-        environ.update(CIAO_REPORT=str(self.reports), PYTHONDONTWRITEBYTECODE="1")
+        environ.update(CIAO_REPORT=str(self.reports), PYTHONDONTWRITEBYTECODE="1", **(more or {}))
         runner = [] if plain else [str(source / "ciao_replica.py")]
         command = [python, "-u", *runner, str(source / "cell.py"), *args]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp, env=environ)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=where or tmp, env=environ)
         self.out, self.err, self.code = done.stdout, done.stderr, done.returncode
 
     @property
@@ -277,3 +287,36 @@ def test_as_process_1_it_obeys_sigterm_and_reaps(tmp_path: Path) -> None:
     os.kill(init, 15)
     process.communicate(timeout=10)
     assert process.returncode == 143
+
+
+# -- files in a pod -----------------------------------------------------------------------------------
+
+
+def test_files_that_travelled_are_found_in_the_working_directory(tmp_path: Path) -> None:
+    """As in the notebook: what lies in the read-only source is linked, directories can be written to."""
+    source = tmp_path / "mounted"
+    (source / "..2026" / "data").mkdir(parents=True)
+    (source / "..2026" / "data" / "a.csv").write_text("one")
+    (source / "..data").symlink_to("..2026")  # as the kubelet lays out a ConfigMap
+    (source / "data").symlink_to("..data/data")
+    (source / "cell.py").write_text("")
+    (tmp_path / "mine.txt").write_text("mine")
+    (source / "mine.txt").write_text("theirs")
+    code = """
+        import os
+        print(open("data/a.csv").read(), open("mine.txt").read(), os.path.exists("cell.py"))
+        open("data/b.csv", "w").write("two")
+    """
+    ran = Ran(tmp_path, code, more={"CIAO_SOURCE": str(source)})
+    assert (ran.out, ran.err, ran.code) == ("one mine False\n", "", 0)
+    assert (tmp_path / "data" / "b.csv").read_text() == "two"
+
+
+def test_a_working_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """The cell runs all the same; the line says where the file is."""
+    source = tmp_path / "mounted"
+    source.mkdir()
+    (source / "a.csv").write_text("one")
+    ran = Ran(tmp_path, "import os; print(os.path.lexists('a.csv'))", more={"CIAO_SOURCE": str(source)}, where="/proc")
+    assert (ran.out, ran.code) == ("False\n", 0)
+    assert ran.err.startswith(f"ciao: {source}/a.csv stays where it is (")

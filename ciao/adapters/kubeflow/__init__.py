@@ -1,10 +1,60 @@
-"""A cluster with Kubeflow's training operator: every replica a pod.
+"""The target ``kubeflow``: a cluster with Kubeflow's training operator, every replica a pod.
 
 What is pure stands apart from what talks to the apiserver:
 
-- what is sent: ``kinds``, ``names``, ``options``, ``environment``, ``pods``, ``manifest``, ``configmap``, ``overlay``
-- what comes back: ``facts`` (shapes of objects), ``podfacts``, ``jobfacts``, ``eventfacts``, ``troubles``
+- what is sent: ``kinds``, ``names``, ``options``, ``environment``, ``pods``, ``manifest``, ``configmap``, ``overlay``, ``rendering``
+- what comes back: ``facts`` (shapes of objects), ``podfacts``, ``jobfacts``, ``eventfacts``, ``troubles``, ``shortage``, ``refusals``
 - how nothing is lost or repeated: ``watchcache`` for objects, ``logcursor`` (and ``stamps``) for lines
+- who talks: ``access`` and ``client`` (the connection), ``preflight``, ``submitting``, ``stopping``, ``reflector`` (watches),
+  ``containerlog`` and its neighbours (logs), ``follower`` (one job), ``backend`` (the port)
 
-None of these waits, reads or writes anything; objects are the API's own JSON as plain dicts.
+Objects are the API's own JSON as plain dicts: models would cost more than the job (docs/adr/0006-raw-json-on-one-connection.md).
+This file imports nothing of it, so that a session without a cluster never pays for one.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ciao.adapters.kubeflow.backend import KubeflowBackend
+    from ciao.adapters.wiring import Wiring
+
+
+def create(wiring: Wiring) -> KubeflowBackend:
+    """The entry point ``kubeflow`` of ``ciao.backends``; reads the settings ``kubeflow.*`` now."""
+    from ciao.adapters.kubeflow.access import Access
+    from ciao.adapters.kubeflow.backend import KubeflowBackend, Place
+    from ciao.adapters.kubeflow.options import Options
+    from ciao.core import settings as keys
+
+    settings = wiring.settings()
+    user = settings[keys.KUBEFLOW_USER]
+    options = Options(
+        ttl=settings[keys.KUBEFLOW_TTL],
+        user=None if user == "image" else int(user),
+        gpu=settings[keys.KUBEFLOW_GPU],
+        python=settings[keys.KUBEFLOW_PYTHON],
+        autoscale=settings[keys.KUBEFLOW_AUTOSCALE],
+    )
+    return KubeflowBackend(
+        access=Access(kubeconfig=settings[keys.KUBEFLOW_KUBECONFIG], context=None, environ=wiring.environ),
+        place=Place(context=settings[keys.KUBEFLOW_CONTEXT], namespace=settings[keys.KUBEFLOW_NAMESPACE]),
+        options=options,
+        images={name: settings.text(f"image.{name}") for name in wiring.frameworks},
+        frameworks=wiring.frameworks,
+        store=wiring.store,
+        clock=wiring.clock,
+        uid=wiring.names.uid,
+    )
+
+
+def preload() -> None:
+    """Import the cluster's libraries: they take half a second."""
+    import kubernetes.aio.client
+    import kubernetes.aio.config  # noqa: F401 - imported for its own sake
+
+    import ciao.adapters.kubeflow.backend  # noqa: F401
+
+
+create.preload = preload  # type: ignore[attr-defined]

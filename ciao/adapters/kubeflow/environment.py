@@ -15,6 +15,8 @@ from ciao.adapters.kubeflow.names import REPLICA_INDEX
 from ciao.core.errors import UserError
 from ciao.core.model import EnvVar, JobSpec, Role, SecretRef
 
+SOURCE = "/ciao"
+"""Where in a pod the source lies, read-only; ``ciao_replica`` links the user's files from there."""
 REPORT = "/dev/termination-log"
 _LONGEST = 131_072  # bytes of NAME=value and its NUL: Linux' MAX_ARG_STRLEN
 _TOKEN = re.compile(r"\$\$|\$\(([^)]*)\)|\$")
@@ -22,14 +24,16 @@ _TOKEN = re.compile(r"\$\$|\$\(([^)]*)\)|\$")
 
 def variables(spec: JobSpec, role: Role, defaults: Iterable[EnvVar] = ()) -> list[dict[str, Any]]:
     """The container's ``env``. UserError (without the value) for one that no process could be started with."""
-    listed = [*defaults, *spec.env, *role.env]
+    marks = _marks(spec, role)
+    taken = {mark["name"] for mark in marks}
+    listed = [each for each in (*defaults, *spec.env, *role.env) if each.name not in taken]
     for each in listed:
-        if isinstance(each.value, str) and len(f"{each.name}={each.value}".encode()) >= _LONGEST:
+        if isinstance(each.value, str) and len(f"{each.name}={each.value}".encode(errors="replace")) >= _LONGEST:
             hint = "Let it travel as a file (%file) or as a variable of the notebook (%var)."
             raise UserError(f"The value of %env={each.name} is too long: at most 128 KiB fit.", hint=hint)
     if len({each.name for each in listed}) < len(listed):
         listed = _settled(listed)
-    return [*map(_entry, listed), *_marks(spec, role)]
+    return [*map(_entry, listed), *marks]
 
 
 def _entry(variable: EnvVar) -> dict[str, Any]:
@@ -47,6 +51,7 @@ def _marks(spec: JobSpec, role: Role) -> list[dict[str, Any]]:
         {"name": "CIAO_INDEX", "valueFrom": index},
         {"name": "CIAO_REPLICA", "value": f"{role.name}-$(CIAO_INDEX)"},
         {"name": "CIAO_REPORT", "value": REPORT},
+        {"name": "CIAO_SOURCE", "value": SOURCE},
     ]
 
 

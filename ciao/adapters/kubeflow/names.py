@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
+from ciao.adapters.kubeflow.options import Submission
 from ciao.core.errors import UserError
 from ciao.core.model import JobSpec, Replica
 
@@ -18,7 +20,7 @@ _NOT_A_VALUE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
 _OWN = "ciao.dev/"
 UID, KERNEL, FRAMEWORK = f"{_OWN}uid", f"{_OWN}kernel", f"{_OWN}framework"  # labels
-CELL, CODE = f"{_OWN}cell", f"{_OWN}code"  # annotations
+CELL, CODE, STOPPED = f"{_OWN}cell", f"{_OWN}code", f"{_OWN}stopped"  # annotations
 MANAGED = "app.kubernetes.io/managed-by"
 QUEUE = "kueue.x-k8s.io/queue-name"
 ISTIO = "sidecar.istio.io/inject"
@@ -30,6 +32,13 @@ REPLICA_TYPE, REPLICA_INDEX = f"{OPERATOR}replica-type", f"{OPERATOR}replica-ind
 def is_own(key: str) -> bool:
     """True for a label or annotation by which Ciao finds its objects."""
     return key.startswith(_OWN) or key == MANAGED
+
+
+def labels(spec: JobSpec, submission: Submission) -> dict[str, str]:
+    """By which Ciao finds a job, its pods and its ConfigMap."""
+    found = {MANAGED: "ciao", FRAMEWORK: label_value(spec.framework), UID: submission.uid}
+    kernel = label_value(submission.kernel)
+    return {**found, KERNEL: kernel} if kernel else found
 
 
 def check(spec: JobSpec) -> None:
@@ -48,7 +57,7 @@ def pod_name(job: str, replica: Replica) -> str:
     return f"{job}-{replica}"
 
 
-def replica_of(labels: Mapping[object, object], name: str = "", job: str = "") -> Replica | None:
+def replica_of(labels: Mapping[str, Any], name: str = "", job: str = "") -> Replica | None:
     """Which replica a pod is: by the operator's labels (older operators wrote them without prefix), else by name."""
     for prefix in (OPERATOR, ""):
         role, index = labels.get(f"{prefix}replica-type"), labels.get(f"{prefix}replica-index")
@@ -67,7 +76,6 @@ def label_value(text: str) -> str:
     return _NOT_A_VALUE.sub("-", text)[:LONGEST].strip("._-")
 
 
-def selector(**labels: str) -> str:
-    """``UID=…`` as a label selector; keys are this module's constants in lower case."""
-    keys = {"uid": UID, "kernel": KERNEL, "job_name": JOB_NAME, "operator_name": OPERATOR_NAME, "managed": MANAGED}
-    return ",".join(f"{keys[key]}={value}" for key, value in labels.items())
+def selector(labels: Mapping[str, str]) -> str:
+    """Labels as a ``labelSelector``: all of them."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

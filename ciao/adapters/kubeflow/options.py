@@ -10,16 +10,18 @@ class Options:
     """Defaults for what a job does not say.
 
     ``image``: "" is the framework's own. ``ttl`` in seconds: the net under jobs that no kernel cleans up. ``user``:
-    the number that pods run as. ``gpu``: the extended resource that %gpu counts. ``python``: the interpreter in the
-    image. ``grace`` in seconds, between SIGTERM and SIGKILL.
+    the number that pods run as; None: whoever the image says. ``gpu``: the extended resource that %gpu counts.
+    ``python``: the interpreter in the image. ``grace`` in seconds, between SIGTERM and SIGKILL. ``autoscale``: the
+    cluster makes nodes when they are needed, so that today's do not tell what could run.
     """
 
     image: str = ""
     ttl: float = 3600.0
-    user: int = 1000
+    user: int | None = 1000
     gpu: str = "nvidia.com/gpu"
     python: str = "python"
     grace: int = 5
+    autoscale: bool = False
 
 
 @frozen(kw_only=True)

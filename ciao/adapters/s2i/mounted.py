@@ -37,10 +37,7 @@ class Mounting:
     def _files(self, source: Source) -> tuple[SourceFile, ...]:
         found: dict[str, WorkspaceFile] = {}
         for pattern in source.files:
-            selected = self._workspace.select(source.directory, (pattern,))
-            if not selected:
-                raise SourceError(f"%file={pattern} matches nothing in {source.directory}.")
-            found.update((each.path, each) for each in selected)
+            found.update((each.path, each) for each in self._workspace.select(source.directory, (pattern,)))
         total = sum(each.size for each in found.values())
         if total > self._limit:
             raise SourceError(
