@@ -214,12 +214,26 @@ class LogReader(Protocol):
 class LogWriter(Protocol):
     """The one writer of a job's logs. ``append`` never raises for a full disk or a reached limit:
     it drops the bytes, returns None, and ``trouble`` says why, once and for good.
+
+    - ``gap``: bytes are missing here; readers say so.
+    - ``keep`` puts a short text of the caller's (how far its source was read) beside the log, with the log's size at
+      that moment; ``kept`` gives both back, to whoever writes next, whenever the writer was killed; ("", 0): there is
+      none. Gone with the logs.
     """
 
     def append(self, replica: Replica, data: bytes, at: float) -> tuple[int, int, int, int] | None:
         """(first_line, count, offset, end) of what was appended, as in ``LogChunk``."""
 
     def trouble(self, replica: Replica) -> str: ...
+
+    def gap(self, replica: Replica, at: float) -> None: ...
+
+    def size(self, replica: Replica) -> int:
+        """Bytes of a replica's log."""
+
+    def keep(self, replica: Replica, mark: str) -> None: ...
+
+    def kept(self, replica: Replica) -> tuple[str, int]: ...
 
     def close(self) -> None: ...
 

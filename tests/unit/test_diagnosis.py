@@ -7,11 +7,14 @@ import re
 import pytest
 
 from ciao.core import diagnosis
-from ciao.core.diagnosis import TABLE, Case, Facts
+from ciao.core.causes import TABLE, Case
+from ciao.core.diagnosis import Facts
 from ciao.core.events import Exit, Frame, Phase, Report, StopReason, TroubleSeen
+from ciao.core.magics import ITEMS
 from ciao.core.model import JobSpec, Replica, Resources, Role
 from ciao.core.policy import ReplicaState
 from ciao.core.quantity import Quantity
+from ciao.core.remedies import TROUBLES
 
 from .jobs import WORKER_1, job, report, states
 
@@ -143,6 +146,74 @@ WORDS = [
         "print()",
     ),
     (exit_of(1, told=report("MemoryError", "")), "MemoryError at line 14 of this cell (exit code 1)", "%memory"),
+    (
+        exit_of(1, message="ModuleNotFoundError: No module named 'timm'"),
+        "ModuleNotFoundError: No module named 'timm' (exit code 1)",
+        "%pip=timm",
+    ),
+    (
+        exit_of(137, "OOMKilled", "no limit, and the memory of node-1 was full"),
+        "it ran out of memory (no limit, and the memory of node-1 was full) and was killed (OOMKilled, exit code 137)",
+        "%memory",
+    ),
+    (
+        exit_of(128, "StartError", 'exec: "python": executable file not found in $PATH'),
+        'it could not be started: exec: "python": executable file not found in $PATH (exit code 128)',
+        "kubeflow.python",
+    ),
+    (
+        exit_of(128, "StartError", 'exec: "/opt/run": permission denied'),
+        'it could not be started: exec: "/opt/run": permission denied (exit code 128)',
+        "%user",
+    ),
+    (
+        exit_of(1, message='its last line was "exec /usr/bin/python: argument list too long"'),
+        'its last line was "exec /usr/bin/python: argument list too long" (exit code 1)',
+        "%file",
+    ),
+    (
+        exit_of(137, "Evicted", "it was evicted from node-1: Pod ephemeral local storage usage exceeds 5Mi"),
+        "it was evicted from node-1: Pod ephemeral local storage usage exceeds 5Mi (Evicted, exit code 137)",
+        "%volume",
+    ),
+    (
+        exit_of(137, "Evicted", "it was evicted from node-1: The node was low on resource: memory"),
+        "it was evicted from node-1: The node was low on resource: memory (Evicted, exit code 137)",
+        "%memory",
+    ),
+    (
+        exit_of(137, "Evicted", "it was evicted from node-1, as when a node is drained"),
+        "it was evicted from node-1, as when a node is drained (Evicted, exit code 137)",
+        "%retries",
+    ),
+    (
+        exit_of(137, "NodeLost", "node-1 is gone or does not answer"),
+        "node-1 is gone or does not answer (NodeLost, exit code 137)",
+        "%retries",
+    ),
+    (exit_of(128, "NodeRefused", "node-1 refused it"), "node-1 refused it (NodeRefused, exit code 128)", "%retries"),
+    (
+        exit_of(137, "ContainerStatusUnknown", "node-1 lost track of it"),
+        "node-1 lost track of it (ContainerStatusUnknown, exit code 137)",
+        "%retries",
+    ),
+    (
+        exit_of(137, "Preempted", "it gave way to a pod of higher priority"),
+        "it gave way to a pod of higher priority (Preempted, exit code 137)",
+        "%priority",
+    ),
+    (
+        exit_of(143, "DeadlineExceeded", "its time of 3.0 s was up"),
+        "its time of 3.0 s was up (DeadlineExceeded, exit code 143)",
+        "%timeout",
+    ),
+    (
+        exit_of(1, "MasterLate", "it waited for its master and gave up"),
+        "it waited for its master and gave up (MasterLate, exit code 1)",
+        "run it again",
+    ),
+    (exit_of(137, "Deleted", "its pod was deleted"), "its pod was deleted (Deleted, exit code 137)", "Not by Ciao"),
+    (exit_of(137, "NodeLost"), "(NodeLost, exit code 137)", "%retries"),
 ]
 
 
@@ -251,5 +322,5 @@ def test_why_it_does_not_go_on(reason: str, message: str, text: str) -> None:
 
 def test_remedies_use_magics_that_exist() -> None:
     """What a remedy tells people to write can be written."""
-    remedies = " ".join(because(end).remedy for end, *_ in WORDS)
-    assert set(re.findall(r"%(\w+)", remedies)) <= {"memory", "pip", "include", "timeout", "args", "env", "var"}
+    remedies = " ".join([*(because(end).remedy for end, *_ in WORDS), *TROUBLES.values()])
+    assert set(re.findall(r"%(\w+)", remedies)) <= {each.name for each in ITEMS}

@@ -19,8 +19,9 @@ from typing import Any
 from ciao.adapters.jobstore.lock import JobLock
 from ciao.adapters.jobstore.reader import LogFileReader
 from ciao.adapters.local.supervisor import journal, processes
+from ciao.adapters.report import report_of
 from ciao.core.errors import TargetError, UnknownJobError
-from ciao.core.events import Exit, Frame, JobGone, LogChunk, LogTrouble, Observation, Phase, ReplicaSeen, Report
+from ciao.core.events import Exit, JobGone, LogChunk, LogTrouble, Observation, Phase, ReplicaSeen
 from ciao.core.model import JobHandle, Replica
 
 Message = Mapping[str, Any]
@@ -189,28 +190,7 @@ def _exit(ended: Message) -> Exit:
         reason=ended["reason"],
         at=ended["at"],
         message=ended["message"],
-        report=_report(report) if report else None,
-    )
-
-
-def _report(report: Message) -> Report:
-    """A replica wrote it, so nothing in it is taken for granted."""
-    frames = [each for each in report.get("frames") or [] if isinstance(each, dict)]
-    rank = report.get("rank")
-    return Report(
-        type=str(report.get("type", "")),
-        message=str(report.get("message", "")),
-        at=float(report["at"]),
-        rank=rank if isinstance(rank, int) else None,
-        frames=tuple(
-            Frame(
-                str(each.get("file", "")),
-                each["line"] if isinstance(each.get("line"), int) else 0,
-                str(each.get("function", "")),
-                str(each.get("text", "")),
-            )
-            for each in frames
-        ),
+        report=report_of(report) if report else None,
     )
 
 

@@ -19,7 +19,8 @@ class MemoryLog:
         self._data = bytearray()
         self._starts: list[int] = []
         self._stamps: list[float] = []
-        self.why = ""
+        self.why = self.incomplete = ""
+        self.kept = "", 0
 
     @property
     def size(self) -> int:
@@ -57,7 +58,7 @@ class MemoryLog:
         return tuple(self._stamps[first : first + count])
 
     def trouble(self) -> str:
-        return self.why
+        return self.why or self.incomplete
 
     def close(self) -> None:
         """Nothing to release."""
@@ -77,6 +78,20 @@ class MemoryLogWriter:
 
     def trouble(self, replica: Replica) -> str:
         return self._log(replica).why
+
+    def gap(self, replica: Replica, at: float) -> None:
+        log = self._log(replica)
+        log.incomplete = log.incomplete or f"the log of {replica} has a gap"
+
+    def size(self, replica: Replica) -> int:
+        return self._log(replica).size
+
+    def keep(self, replica: Replica, mark: str) -> None:
+        log = self._log(replica)
+        log.kept = mark, log.size
+
+    def kept(self, replica: Replica) -> tuple[str, int]:
+        return self._log(replica).kept
 
 
 class MemoryJobStore:

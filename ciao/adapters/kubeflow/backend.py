@@ -1,0 +1,281 @@
+"""Port ``Backend`` for a cluster. See the package's docstring for the way things go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+
+from attrs import evolve, frozen
+
+from ciao.adapters.kubeflow import configmap, names, paths
+from ciao.adapters.kubeflow.access import Access
+from ciao.adapters.kubeflow.apierrors import ApiError
+from ciao.adapters.kubeflow.client import Cluster, Json, connect
+from ciao.adapters.kubeflow.follower import Follower, World
+from ciao.adapters.kubeflow.jobfacts import summary
+from ciao.adapters.kubeflow.kinds import KINDS, Kind, kind_of
+from ciao.adapters.kubeflow.manifest import job_object
+from ciao.adapters.kubeflow.options import Options, Submission
+from ciao.adapters.kubeflow.overlayfile import overlaid
+from ciao.adapters.kubeflow.preflight import Preflight
+from ciao.adapters.kubeflow.refusals import refusal
+from ciao.adapters.kubeflow.rendering import UNKNOWN, documents
+from ciao.adapters.kubeflow.stopping import Stopping
+from ciao.adapters.kubeflow.submitting import Objects, create, delete_job
+from ciao.core.errors import CiaoError, UnknownJobError
+from ciao.core.events import JobGone, Observation
+from ciao.core.frameworks.base import Framework
+from ciao.core.model import Artifact, JobHandle, JobSpec, Mounted, SourceFile
+from ciao.core.ports import Clock, Cursor, Document, Finding, JobStore, JobSummary, Query, Stop
+
+TARGET = "kubeflow"
+_REMEMBERED = 100  # jobs of this process that are over and can still be watched
+_SAMPLE = Mounted((SourceFile("cell.py", b""), SourceFile("ciao_replica.py", b"")), "sha256:0")
+"""What a dry run is made with: nothing is built yet."""
+
+
+@frozen(kw_only=True)
+class Place:
+    """Where jobs go that do not say it; empty: as the kubeconfig says."""
+
+    context: str = ""
+    namespace: str = ""
+
+
+class KubeflowBackend:
+    """One connection per context, one follower per job. Lives on one event loop.
+
+    ``images`` are the frameworks' default ones.
+    """
+
+    def __init__(
+        self,
+        *,
+        access: Access,
+        place: Place,
+        options: Options,
+        images: Mapping[str, str],
+        frameworks: Mapping[str, Framework],
+        store: JobStore,
+        clock: Clock,
+        uid: Callable[[], str],
+    ) -> None:
+        self._access, self._place, self._options, self._images = access, place, options, images
+        self._frameworks, self._store, self._clock, self._uid = frameworks, store, clock, uid
+        self._clusters: dict[str, asyncio.Future[Cluster]] = {}
+        self._preflights: dict[tuple[str, str], Preflight] = {}
+        self._followers: dict[str, Follower] = {}
+        self._mine: set[str] = set()
+
+    @property
+    def target(self) -> str:
+        """``kubeflow``."""
+        return TARGET
+
+    @property
+    def decides(self) -> bool:
+        """True: the training operator does."""
+        return True
+
+    @property
+    def accepts_images(self) -> bool:
+        """True: replicas are pods."""
+        return True
+
+    async def check(self, spec: JobSpec) -> tuple[Finding, ...]:
+        """As the port says."""
+        cluster, namespace = await self._placed(spec)
+        objects = self._objects(spec, _SAMPLE, namespace)
+        key = (cluster.context, namespace)
+        if key not in self._preflights:
+            self._preflights[key] = Preflight(cluster, namespace, self._options, self._clock)
+        source = objects.source(UNKNOWN) if objects.source else None
+        return await self._preflights[key].findings(spec, objects.job, source, self._kind(spec))
+
+    def render(self, spec: JobSpec, artifact: Artifact) -> tuple[Document, ...]:
+        """The job and its ConfigMap as YAML. Values of %env are not shown: notebooks are saved and shared."""
+        objects = self._objects(spec, artifact, spec.placement.namespace or self._place.namespace, UNKNOWN)
+        source = objects.source(UNKNOWN) if objects.source else None
+        return documents(objects.job, source)
+
+    async def submit(self, spec: JobSpec, artifact: Artifact) -> JobHandle:
+        """As the port says. The job is followed from here on, whether anybody watches or not."""
+        cluster, namespace = await self._placed(spec)
+        objects = self._objects(spec, artifact, namespace)
+        job = await create(cluster, objects)
+        kind = self._kind(spec)
+        handle = JobHandle(TARGET, cluster.context, namespace, kind.name, spec.name, job["metadata"]["uid"])
+        self._mine.add(handle.uid)
+        try:
+            await self._begin(cluster, handle, job, self._frameworks[spec.framework])
+        except BaseException:
+            await self._forget(handle.uid)
+            with suppress(CiaoError):
+                await asyncio.shield(delete_job(cluster, namespace, kind.plural, handle.name, handle.uid))
+            raise
+        return handle
+
+    @asynccontextmanager
+    async def watch(self, handle: JobHandle, cursor: Cursor | None = None) -> AsyncIterator[AsyncIterator[Observation]]:
+        """As the port says."""
+        offsets = {} if cursor is None else cursor.offsets
+        follower = self._followers.get(handle.uid) or await self._found(handle)
+        if follower is None:
+            yield _one(JobGone(f"another job named {handle.name} has taken its place", self._clock.now()))
+            return
+        listener = follower.join(offsets)
+        try:
+            yield listener.stream()
+        finally:
+            follower.audience.leave(listener)
+            if not len(follower.audience) and handle.uid not in self._mine:
+                await self._forget(handle.uid)
+
+    async def find(self, query: Query) -> tuple[JobSummary, ...]:
+        """Jobs that Ciao made, in the default namespace and wherever the store has jobs without an end."""
+        places = await self._places()
+        found = await asyncio.gather(
+            *(self._listed(cluster, namespace, kind, query) for cluster, namespace in places for kind in KINDS.values())
+        )
+        return tuple(each for jobs in found for each in jobs if query.uid in (None, each.handle.uid))
+
+    async def stop(self, handle: JobHandle, how: Stop) -> None:
+        """As the port says; see ``stopping``."""
+        if handle.kind not in KINDS:
+            return
+        cluster = await self._cluster(handle.context)
+        await Stopping(cluster, handle, KINDS[handle.kind].plural, self._clock.now()).stop(how)
+
+    async def close(self) -> None:
+        """Stop following, close connections; jobs go on."""
+        await asyncio.gather(*(each.close() for each in self._followers.values()))
+        for connecting in set(self._clusters.values()):
+            if connecting.done() and not connecting.cancelled() and connecting.exception() is None:
+                await connecting.result().close()
+            connecting.cancel()
+        self._followers.clear()
+        self._clusters.clear()
+
+    async def warm_up(self) -> None:
+        """Connect, so that the first job need not wait for it."""
+        await self._cluster(self._place.context)
+
+    # -- where -----------------------------------------------------------------------------------
+
+    async def _cluster(self, context: str) -> Cluster:
+        """The one connection of a context, under its name and, for the current one, under none.
+
+        An attempt that failed is made again with the next use.
+        """
+        connecting = self._clusters.get(context)
+        if connecting is None:
+            access = evolve(self._access, context=context or None)
+            connecting = self._clusters[context] = asyncio.ensure_future(connect(access))
+        try:
+            cluster = await asyncio.shield(connecting)
+        except Exception:
+            self._clusters.pop(context, None)
+            raise
+        known = self._clusters.setdefault(cluster.context, connecting)
+        if known is not connecting:
+            self._clusters[context] = known
+            await cluster.close()
+        return await known
+
+    async def _placed(self, spec: JobSpec) -> tuple[Cluster, str]:
+        cluster = await self._cluster(spec.placement.context or self._place.context)
+        return cluster, spec.placement.namespace or self._place.namespace or cluster.namespace
+
+    async def _places(self) -> list[tuple[Cluster, str]]:
+        default = await self._cluster(self._place.context)
+        found = {(default.context, self._place.namespace or default.namespace): default}
+        for record in self._store.list():
+            handle = record.handle
+            if handle.target == TARGET and record.ended is None and handle.uid:
+                found[handle.context, handle.namespace] = await self._cluster(handle.context)
+        return [(cluster, namespace) for (_, namespace), cluster in found.items()]
+
+    # -- what ------------------------------------------------------------------------------------
+
+    def _kind(self, spec: JobSpec) -> Kind:
+        return kind_of(self._frameworks[spec.framework])
+
+    def _objects(self, spec: JobSpec, artifact: Artifact, namespace: str, uid: str = "") -> Objects:
+        framework, record = self._frameworks[spec.framework], self._store.get(TARGET, spec.name)
+        submission = Submission(
+            uid=uid or self._uid(),
+            namespace=namespace,
+            kernel="" if record is None else record.owner,
+            cell="" if record is None else record.label,
+        )
+        kind, options = kind_of(framework), evolve(self._options, image=self._images.get(framework.name, ""))
+        job = overlaid(job_object(spec, artifact, framework, submission, options), spec, kind)
+
+        def source(owner: str) -> Json:
+            assert isinstance(artifact, Mounted)
+            return configmap.source_object(spec, artifact, framework, submission, owner)
+
+        return Objects(job=job, source=source if isinstance(artifact, Mounted) else None, plural=kind.plural)
+
+    # -- following -------------------------------------------------------------------------------
+
+    async def _begin(self, cluster: Cluster, handle: JobHandle, job: Json, framework: Framework) -> Follower:
+        self._drop_old()
+        world = World(
+            api=cluster,
+            store=self._store,
+            clock=self._clock,
+            plural=KINDS[handle.kind].plural,
+            container=framework.container,
+        )
+        follower = self._followers[handle.uid] = Follower(world, handle, job)
+        await follower.start()
+        return follower
+
+    async def _found(self, handle: JobHandle) -> Follower | None:
+        """A follower of a job that somebody else started. None: another job has its name now."""
+        unknown = UnknownJobError(f"The cluster has no job {handle.name} (any more).")
+        if handle.kind not in KINDS:
+            raise unknown
+        cluster = await self._cluster(handle.context)
+        try:
+            job = await cluster.get(paths.job(handle.namespace, KINDS[handle.kind].plural, handle.name))
+        except ApiError as error:
+            if error.status == 404:
+                raise unknown from error
+            raise refusal(error) from error
+        if job["metadata"]["uid"] != handle.uid:
+            return None
+        framework = next(each for each in self._frameworks.values() if each.kind == handle.kind)
+        return self._followers.get(handle.uid) or await self._begin(cluster, handle, job, framework)
+
+    async def _forget(self, uid: str) -> None:
+        follower = self._followers.pop(uid, None)
+        if follower is not None:
+            await follower.close()
+
+    def _drop_old(self) -> None:
+        over = [uid for uid, each in self._followers.items() if each.over and not len(each.audience)]
+        for uid in over[: max(0, len(over) - _REMEMBERED)]:
+            del self._followers[uid]
+            self._mine.discard(uid)
+
+    # -- finding ---------------------------------------------------------------------------------
+
+    async def _listed(self, cluster: Cluster, namespace: str, kind: Kind, query: Query) -> list[JobSummary]:
+        selectors = {"labelSelector": names.selector({names.MANAGED: "ciao"})}
+        if query.name is not None:
+            selectors["fieldSelector"] = f"metadata.name={query.name}"
+        try:
+            found = await cluster.get(paths.jobs(namespace, kind.plural), **selectors)
+        except ApiError as error:
+            if error.status == 404:  # the operator does not serve this kind
+                return []
+            raise refusal(error) from error
+        items: Iterable[Json] = found.get("items", [])
+        return [summary(each, TARGET, cluster.context) for each in items]
+
+
+async def _one(observation: Observation) -> AsyncIterator[Observation]:
+    yield observation
