@@ -6,6 +6,7 @@ is imported to be looked at: a package's version is in its metadata.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -17,10 +18,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from ciao.adapters.local.supervisor import cgroups
+from ciao.core.errors import CiaoError, UserError
+from ciao.core.ports import Severity
+
+if TYPE_CHECKING:
+    from ciao.adapters.kubeflow.access import Access
+    from ciao.adapters.kubeflow.visit import Visit
 
 _TRIED_PORTS = 16
 _GIB = 2**30
@@ -46,6 +54,7 @@ def examine(setting: Callable[[str], str], environ: Mapping[str, str]) -> Iterat
     yield from limits(cgroups.find)
     yield ports(setting("local.ports"))
     yield store(Path(setting("store.path")))
+    yield from cluster(setting, environ)
     yield kernelspec(_kernel_directories())
     for name in ("ipykernel", "jupyter-client", "jupyterlab"):
         yield package(name, name, f"pip install {name}", needed=name != "jupyterlab")
@@ -132,6 +141,38 @@ def store(path: Path) -> Check:
     if free < _LEAST_FREE:
         return Check("job store", False, text, "make room, or: ciao config set store.path DIRECTORY")
     return Check("job store", True, text)
+
+
+def cluster(setting: Callable[[str], str], environ: Mapping[str, str]) -> Iterator[Check]:
+    """The cluster that %target=kubeflow means, and what would keep a job from running there."""
+    from ciao.adapters.kubeflow.access import Access
+
+    wanted = setting("target") == "kubeflow"
+    access = Access(setting("kubeflow.kubeconfig"), setting("kubeflow.context") or None, environ)
+    try:
+        access.login()
+    except UserError as error:
+        yield Check("cluster", False if wanted else None, error.message, error.hint)
+        return
+    try:
+        found = asyncio.run(_visited(access, setting("kubeflow.namespace")))
+    except (CiaoError, TimeoutError) as error:
+        text = " ".join(error.lines()) if isinstance(error, CiaoError) else "it does not answer"
+        yield Check("cluster", False if wanted else None, text, "kubectl version  (does it reach the cluster?)")
+        return
+    yield Check("cluster", True, f"{found.context}: Kubernetes {found.version}, namespace {found.namespace}")
+    for each in found.findings:
+        yield Check("jobs there", False if each.severity is Severity.REFUSAL else None, each.message)
+
+
+async def _visited(access: Access, namespace: str) -> Visit:
+    from ciao.adapters.kubeflow.options import Options
+    from ciao.adapters.kubeflow.visit import visit
+    from ciao.adapters.system import SystemClock
+    from ciao.core.frameworks.pytorch import PYTORCH
+    from ciao.core.frameworks.tensorflow import TENSORFLOW
+
+    return await visit(access, namespace, Options(), (PYTORCH, TENSORFLOW), SystemClock())
 
 
 def kernelspec(directories: Iterable[Path]) -> Check:

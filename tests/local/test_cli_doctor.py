@@ -8,12 +8,14 @@ import sys
 import pytest
 
 from ciao import doctor
+from ciao.doctor import Check
 from ciao.adapters.local.supervisor import cgroups
 
 
 def test_every_check_that_fails_has_a_remedy(tmp_path):
     """A doctor who only complains is none."""
     settings = {"local.python": "/no/such/python", "local.ports": "20000", "store.path": "/proc/jobs"}
+    settings |= {"target": "local", "kubeflow.kubeconfig": "", "kubeflow.context": "", "kubeflow.namespace": ""}
     found = list(doctor.examine(settings.__getitem__, {}))
     failed = {each.name for each in found if each.good is False}
     assert {"python", "ports", "job store"} <= failed
@@ -108,3 +110,32 @@ def test_a_store_that_cannot_be_written_is_a_fault(tmp_path):
     found = doctor.store(tmp_path / "jobs")
     assert not found.good
     assert "store.path" in found.remedy
+
+
+def cluster(environ: dict[str, str], **said: str) -> list[Check]:
+    """What is said of the cluster."""
+    settings = {"target": "local", "kubeflow.kubeconfig": "", "kubeflow.context": "", "kubeflow.namespace": ""} | said
+    return list(doctor.cluster(settings.__getitem__, environ))
+
+
+def test_no_cluster_is_a_fault_only_where_jobs_are_to_run_there(tmp_path):
+    """On a laptop without a kubeconfig it is worth knowing; with target = kubeflow it is what is missing."""
+    (found,) = cluster({"HOME": str(tmp_path)})
+    assert (found.good, found.text.startswith("No cluster is known")) == (None, True)
+    (wanted,) = cluster({"HOME": str(tmp_path)}, target="kubeflow")
+    assert wanted.good is False
+    assert "kubeconfig" in wanted.remedy
+
+
+def test_a_cluster_that_does_not_answer_is_said(tmp_path):
+    """With the server that was asked, and quickly."""
+    config = tmp_path / "config"
+    config.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: gone\n"
+        "contexts: [{name: gone, context: {cluster: gone, user: me}}]\n"
+        "clusters: [{name: gone, cluster: {server: 'http://127.0.0.1:9'}}]\n"
+        "users: [{name: me, user: {token: x}}]\n"
+    )
+    (found,) = cluster({"KUBECONFIG": str(config)}, target="kubeflow")
+    assert found.good is False
+    assert "127.0.0.1:9" in found.text
