@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from attrs import frozen
 
 from ciao.core.errors import Place, UserError
-from ciao.core.logtext import clean_line, prefix, show
+from ciao.core.logtext import clean_line, gap_line, prefix, show
+from ciao.core.measures import iso_time
 from ciao.core.model import Origin, Replica
 from ciao.core.ports import LogReader
 from ciao.core.requests import Logs
@@ -54,21 +55,6 @@ def log_text(
     shown = Shown(label, origins, asked.timestamps)
     match = _matcher(asked.grep, shown)
     return _pieces(readers, asked, now, match, shown)
-
-
-def iso_time(at: float) -> str:
-    """RFC 3339 in UTC to the millisecond: ``2025-11-23T08:49:31.250Z``, as ``kubectl logs --timestamps``."""
-    seconds, milliseconds = divmod(int(at * 1000), 1000)
-    days, rest = divmod(seconds, 86_400)
-    # Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days.
-    era, day_of_era = divmod(days + 719_468, 146_097)
-    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
-    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
-    shifted = (5 * day_of_year + 2) // 153  # months since March
-    day, month = day_of_year - (153 * shifted + 2) // 5 + 1, shifted + 3 if shifted < 10 else shifted - 9
-    year = year_of_era + era * 400 + (month <= 2)
-    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}.{milliseconds:03}"
-    return f"{year:04}-{month:02}-{day:02}T{clock}Z"
 
 
 def _pieces(

@@ -13,7 +13,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from ciao.core.measures import iso_time
 from ciao.core.model import Origin, Replica
+from ciao.core.ports import LogGap
 
 CELL_FILE = "cell.py"
 NAMES_FILE = "ciao_names.py"
@@ -82,6 +84,20 @@ def prefix(replica: Replica, raw: bytes) -> tuple[str, bytes]:
     if mark is None:
         return f"[{replica}] ", raw
     return f"[{replica}:{int(mark[1])}] ", raw[mark.end() :]
+
+
+def gap_line(replica: Replica, gap: LogGap) -> str:
+    """The line that stands where lines may be missing, with a newline."""
+    return f"[{replica}] -- {missing(gap.after, gap.before)} --\n"
+
+
+def missing(after: float | None, before: float | None) -> str:
+    """What is said of a gap in a log; times in seconds since the epoch, None where there is no line on that side."""
+    if after is not None and before is not None:
+        return f"lines may be missing here, between {iso_time(after)} and {iso_time(before)}"
+    if after is not None:
+        return f"lines may be missing here, after {iso_time(after)}"
+    return "lines may be missing here" + ("" if before is None else f", before {iso_time(before)}")
 
 
 def _frame(match: re.Match[str], label: str, origins: Sequence[Origin]) -> str:

@@ -178,6 +178,18 @@ class JobRecord:
         return tuple(Replica(role, index) for role, count in self.roles for index in range(count))
 
 
+@frozen
+class LogGap:
+    """Bytes may be missing before line ``line`` (the number of lines: at the end).
+
+    ``after``: when the line before the gap came; ``before``: the line behind it, None while there is none.
+    """
+
+    line: int
+    after: float
+    before: float | None
+
+
 class LogReader(Protocol):
     """One replica's log, readable while it grows. Offsets are bytes, lines count from 0.
 

@@ -168,7 +168,7 @@ def _read_by(event: Submitted) -> tuple[str, ...]:
     """A job that outlives its kernel is read by nobody then."""
     if event.handle.target == "local":
         return ()
-    return ("its output is kept here while this kernel runs; afterwards, as much as the cluster still has when you attach",)
+    return ("its output is kept while this kernel runs; without one, %attach shows what the cluster still has",)
 
 
 async def _later(call: Callable[[], None]) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import pytest
-from attrs import Factory, define, frozen
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.logcursor import HOLD, Gap, LogCursor, Piece, Stray, Text
-from ciao.adapters.kubeflow.logreceived import DISORDER, MOST, Position
+from ciao.adapters.kubeflow.logcursor import LogCursor
+from ciao.adapters.kubeflow.logpieces import Gap, Piece, Stray, Text
+from ciao.adapters.kubeflow.logreceived import DISORDER, MOST
 
-from .kubelet import BEGIN, SECOND, NodeLog, stamp
+from .kubelet import BEGIN, SECOND, stamp
 
 MS = 10**6
 
@@ -32,221 +30,6 @@ def text_of(pieces: Iterable[Piece]) -> bytes:
 
 def lines(*texts: bytes, at: int = BEGIN, step: int = 10 * MS) -> bytes:
     return b"".join(stamp(at + number * step) + text + b"\n" for number, text in enumerate(texts))
-
-
-# -- any log, any reads -------------------------------------------------------------------------------
-
-
-@frozen
-class Write:
-    """A line, or a part of one: ``step`` ns later, stamped ``early`` ns earlier than that, ``long`` bytes longer."""
-
-    step: int
-    early: int
-    text: bytes
-    long: int
-    whole: bool
-
-
-@frozen
-class Rotate:
-    """The file is renamed away."""
-
-
-@frozen
-class Kill:
-    """Another process goes on from the position that was kept."""
-
-
-@frozen
-class Read:
-    """``upto``: it is cut there (permille of what there is). ``killed``: after how many pieces its reader dies."""
-
-    upto: int | None
-    sizes: tuple[int, ...]
-    stray: int | None
-    killed: int | None
-
-
-Op = Write | Rotate | Kill | Read
-
-TEXTS = st.one_of(
-    st.sampled_from([b"", b"a", b"b", b"\r", b"10%\r20%\r", b"\xff\xfe", stamp(BEGIN) + b"x", b"a\r", b"[\x1e1\x1e"]),
-    st.binary(max_size=8).map(lambda text: text.replace(b"\n", b"")),
-)
-LONG = st.integers(0, 30).flatmap(lambda n: st.just(0) if n else st.integers(HOLD - 40, 2 * HOLD + 10))
-STEPS = st.sampled_from([0, 0, 1, 1000, MS, 20 * MS, 49 * MS, 51 * MS, 400 * MS, SECOND, 3 * SECOND])
-EARLY = st.sampled_from([0, 0, 0, 1, MS, DISORDER - 1])
-WRITES = st.builds(Write, STEPS, EARLY, TEXTS, LONG, st.sampled_from([True] * 5 + [False]))
-READS = st.builds(
-    Read,
-    st.none() | st.integers(0, 1000),
-    st.lists(st.integers(0, 60) | st.integers(0, 2 * HOLD), max_size=6).map(tuple),
-    st.none() | st.integers(0, 10),
-    st.none() | st.none() | st.integers(0, 6),
-)
-OPS = st.lists(st.one_of(WRITES, WRITES, READS, st.just(Rotate()), st.just(Kill())), max_size=40)
-STRAY = b"Error: the kubelet has a problem"
-
-
-@define
-class Story:
-    """A log that is written, rotated and read; what of it was ever sent whole, and what the cursor gave."""
-
-    log: NodeLog = Factory(NodeLog)
-    cursor: LogCursor = Factory(LogCursor.at)
-    numbered: bool = True
-    clock: int = BEGIN
-    newest: int = 0
-    firsts: set[int] = Factory(set)  # the lines that files begin with
-    sent: set[int] = Factory(set)
-    halves: bool = False  # a reader knows of a line's beginning
-    complete: bool = False
-    given: list[bytes | Gap] = Factory(list)
-
-    def do(self, op: Op) -> None:
-        match op:
-            case Write():
-                self.write(op)
-            case Rotate():
-                self.rotate()
-            case Kill():
-                self.kill()
-            case Read():
-                self.read(op)
-
-    def write(self, op: Write) -> None:
-        self.clock += op.step
-        at = max(self.clock - op.early, self.newest - DISORDER + 1, BEGIN)
-        begins = not self.log.lines or self.log.lines[-1].whole
-        text = op.text + b"z" * op.long
-        text = b"#%d#" % len(self.log.lines) + text if self.numbered and begins else text
-        while at in {line.at for line in self.log.lines[: self.log.first]}:
-            at += 1
-        self.newest = max(self.newest, at)
-        self.log.write(at, text, whole=op.whole)
-
-    def rotate(self) -> None:
-        """Not before anything is known of the log, nor within a line; that is assumed."""
-        if (self.sent or self.halves) and self.log.lines[-1].whole:
-            self.log.rotate()
-            self.firsts.add(self.log.first)
-
-    def kill(self) -> None:
-        """Not while a half line is all that is known of a log that was rotated: that is assumed too."""
-        if self.cursor.position != Position() or not self.log.first:
-            self.cursor = LogCursor.at(self.cursor.position)
-            self.halves = False
-
-    def read(self, op: Read, *, terminated: bool = False) -> None:
-        stray = {} if op.stray is None else {self.log.first + op.stray: STRAY + b"\n"}
-        data = self.log.read(self.cursor.since, stray)
-        data = data if op.upto is None else data[: len(data) * op.upto // 1000]
-        pieces, rest = [], data
-        for size in op.sizes:
-            pieces.append(rest[:size])
-            rest = rest[size:]
-        pieces.append(rest)
-        self.cursor.begin()
-        for piece in pieces[: op.killed]:
-            self.take(self.cursor.feed(piece))
-        if op.killed is not None:
-            self.note(b"".join(pieces[: op.killed]))
-            self.take(self.cursor.end(cut=True))
-            self.kill()
-            return
-        self.take(self.cursor.end(cut=op.upto is not None, terminated=terminated))
-        self.complete = self.cursor.complete
-        self.note(data)
-
-    def note(self, data: bytes) -> None:
-        whole = set(data.split(b"\n")[:-1])
-        self.sent |= {
-            number
-            for number, line in enumerate(self.log.lines)
-            if number >= self.log.first and line.whole and stamp(line.at) + line.text[:-1] in whole
-        }
-        self.halves = self.halves or len(data.rpartition(b"\n")[2]) >= len(stamp(0))
-
-    def take(self, pieces: list[Piece]) -> None:
-        for piece in pieces:
-            match piece:
-                case Text(_, data):
-                    self.given.append(data)
-                case Gap():
-                    self.given.append(piece)
-                case Stray(data):
-                    assert STRAY.startswith(data)
-
-    def recognised(self, segment: bytes, first: int) -> tuple[list[int], bool]:
-        """Which lines these bytes are, not before the first; True when the last one is not whole."""
-        *full, tail = segment.split(b"\n")
-        numbers = [int(each.split(b"#")[1]) for each in full]
-        assert [self.log.lines[number].text for number in numbers] == [each + b"\n" for each in full]
-        if tail:
-            after = numbers[-1] + 1 if numbers else first
-            texts = [line.text.startswith(tail) for line in self.log.lines]
-            numbers.append(texts.index(True, after))
-        return numbers, bool(tail)
-
-    def finish(self) -> None:
-        """The container has ended: reads until there is nothing more."""
-        for _ in range(3):
-            self.read(Read(None, (), None, None), terminated=True)
-            if self.complete:
-                return
-        self.take(self.cursor.lost())
-
-
-def segments(given: list[bytes | Gap]) -> list[bytes]:
-    """What was given between gaps."""
-    out = [b""]
-    for each in given:
-        if isinstance(each, Gap):
-            out.append(b"")
-        else:
-            out[-1] += each
-    return out
-
-
-@given(OPS)
-def test_every_line_once_or_a_gap_where_it_is_missing(ops: list[Op]) -> None:
-    """Whatever is written, rotated, read, cut and killed: what was sent is given once, in order, and nothing
-    is missing without a gap; a gap where nothing is missing stands only where the file was rotated."""
-    story = Story()
-    for op in ops:
-        story.do(op)
-    story.finish()
-    next_one, broken, whole = 0, False, set()  # the next line, or an earlier one of which only a part was given
-    for place, segment in enumerate(segments(story.given)):
-        numbers, tail = story.recognised(segment, next_one)
-        if not numbers:
-            continue
-        begin = numbers[0]
-        assert begin >= next_one
-        assert place > 0 or begin == 0
-        assert place == 0 or begin > next_one or broken or begin in story.firsts
-        assert numbers == list(range(begin, begin + len(numbers)))
-        whole |= set(numbers[:-1] if tail else numbers)
-        next_one, broken = numbers[-1] + 1, tail
-    assert whole == story.sent
-    if story.complete and story.log.first < len(story.log.lines):
-        assert segments(story.given)[-1].endswith(story.log.lines[-1].text)
-
-
-@given(OPS)
-def test_equal_lines_of_one_moment_are_as_many_as_were_written(ops: list[Op]) -> None:
-    """Lines that nothing tells apart, over reads, kills, and rotations that lose nothing."""
-    story = Story(numbered=False)
-    for op in ops:
-        if isinstance(op, Rotate):
-            story.read(Read(None, (), None, None))
-        story.do(op)
-    story.finish()
-    assert b"".join(segments(story.given)) == b"".join(line.text for line in story.log.lines)
-
-
-# -- one promise at a time ----------------------------------------------------------------------------
 
 
 def after(data: bytes) -> LogCursor:
@@ -304,7 +87,7 @@ def test_the_next_read_asks_from_the_second_of_the_last_lines() -> None:
 
 
 def test_a_line_that_was_sent_late_is_not_taken_for_an_old_one() -> None:
-    """stderr's line was stamped before stdout's, and written after it."""
+    """The line of stderr was stamped before that of stdout, and written after it."""
     cursor = after(lines(b"out", at=BEGIN + 10))
     assert text_of(read(cursor, lines(b"out", at=BEGIN + 10) + lines(b"err"))) == b"err\n"
     assert text_of(read(cursor, lines(b"out", at=BEGIN + 10) + lines(b"err") + lines(b"x", at=BEGIN + 20))) == b"x\n"
@@ -487,3 +270,68 @@ def test_a_line_that_is_later_than_can_be_does_no_harm() -> None:
     cursor = after(data)
     assert text_of(read(cursor, data + lines(b"b", at=BEGIN + MS))) == b"a\nlate\nb\n"[2 + 5 :]
     assert text_of(read(cursor, data + lines(b"b", b"c", at=BEGIN + MS))) == b"c\n"
+
+
+def test_a_line_as_early_as_can_be_is_new() -> None:
+    """One nanosecond later than what no line can be any more."""
+    early = lines(b"early", at=BEGIN - DISORDER + 1)
+    assert text_of(read(after(lines(b"a")), lines(b"a") + early)) == b"early\n"
+
+
+def test_equal_lines_of_one_moment_are_counted() -> None:
+    """One was received, so of two one is new."""
+    assert read(after(lines(b"a")), lines(b"a", b"a", step=0)) == [Text(BEGIN, b"a\n")]
+
+
+def test_a_long_line_that_comes_whole_goes_on_where_it_was_left() -> None:
+    """Its pieces, then all of it in one piece of a later read."""
+    text = b"".join(b"%06d" % number for number in range(20_000))
+    data = lines(b"a", text, b"b")
+    cursor = LogCursor.at()
+    given = text_of(read(cursor, data[:90_000], cut=True))
+    assert given + text_of(read(cursor, data)) == b"a\n" + text + b"\nb\n"
+
+
+def test_a_long_line_that_was_received_is_passed_over() -> None:
+    """However it comes."""
+    data = lines(b"a", b"x" * 150_000, b"b")
+    cursor = after(data)
+    assert read(cursor, data, size=10_000) == read(cursor, data) == []
+    assert read(LogCursor.at(cursor.position), data + lines(b"c", at=BEGIN + MS * 30), size=10_000) == [
+        Text(BEGIN + 30 * MS, b"c\n")
+    ]
+
+
+def test_lines_go_on_behind_a_long_line_that_was_lost() -> None:
+    """One gap, and the next read knows nothing of that line any more."""
+    cursor = LogCursor.at()
+    read(cursor, lines(b"x" * 100_000)[:-1])
+    new = lines(b"b", b"c", at=BEGIN + SECOND)
+    assert text_of(read(cursor, new)) == b"b\nc\n"
+    assert read(cursor, new + lines(b"d", at=BEGIN + 2 * SECOND)) == [Text(BEGIN + 2 * SECOND, b"d\n")]
+
+
+def test_a_last_line_that_still_grows_is_not_the_end() -> None:
+    """The log is complete when two reads bring the same."""
+    cursor = LogCursor.at()
+    data = lines(b"a", b"the end")
+    for end in (-4, -2):
+        assert text_of(read(cursor, data[:end], terminated=True)) in (b"a\n", b"")
+        assert not cursor.complete
+    assert text_of(read(cursor, data[:-2], terminated=True)) == b"the en"
+    assert cursor.complete
+
+
+def test_a_half_line_in_a_new_file_is_behind_the_gap() -> None:
+    """All that a read brought was a piece of a line, which lines that are lost stand before."""
+    cursor = after(lines(b"a"))
+    new = lines(b"c and more", at=BEGIN + SECOND)
+    assert read(cursor, new[:-5], cut=True) == [Gap(BEGIN, BEGIN + SECOND)]
+    assert read(cursor, new) == [Text(BEGIN + SECOND, b"c and more\n")]
+
+
+def test_the_half_of_a_line_that_we_have_is_nothing_new() -> None:
+    """A read that broke within it, and then the file is gone."""
+    cursor = after(lines(b"a", b"b and more"))
+    assert read(cursor, lines(b"a", b"b and more")[:-5], cut=True) == []
+    assert read(cursor, lines(b"c", at=BEGIN + SECOND))[0] == Gap(BEGIN + 10 * MS, BEGIN + SECOND)

@@ -57,7 +57,7 @@ TEXTS: dict[str, tuple[type[CiaoError], str, str]] = {
     "webhook-name": (UserError, "The training operator refuses the job: metadata.name:", SHOWN),
     "exists": (NameInUseError, "There is a PyTorchJob named exit3 already.", "%name"),
     "large-etcd": (UserError, "What travels with this job is larger than the cluster takes.", "%volume"),
-    "large-request": (UserError, "What travels with this job is larger than the cluster takes.", "%s2i=registry"),
+    "large-request": (UserError, "What travels with this job is larger than the cluster takes.", "%image"),
     "large-annotation": (UserError, "metadata.annotations is larger than the cluster takes.", "%volume"),
     "large-cm": (UserError, "What travels with this job is larger than the cluster takes.", "%volume"),
     "policy": (

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from ciao.adapters.memory.jobstore import MemoryLog
 from ciao.core.errors import UserError
-from ciao.core.logs import iso_time, log_text
+from ciao.core.logs import log_text
 from ciao.core.logtext import one_line
+from ciao.core.measures import iso_time
 from ciao.core.model import Replica
 from ciao.core.requests import Logs
 

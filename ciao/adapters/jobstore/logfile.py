@@ -164,9 +164,21 @@ class LogFileWriter:
             self._stop(reason)
         return chunk
 
+    @property
+    def size(self) -> int:
+        """Bytes that the log has."""
+        return self._size
+
+    def read(self, offset: int, limit: int) -> bytes:
+        """At most ``limit`` bytes of it from ``offset``; b"" when it cannot be read."""
+        with contextlib.suppress(OSError):
+            return os.pread(self._log, max(0, min(limit, self._size - offset)), offset)
+        return b""
+
     def mark(self, kind: int, at: float = 0.0) -> None:
-        """GAP or ATTEMPT at this place; an unterminated line ends here."""
-        if not self.trouble:
+        """GAP or ATTEMPT at this place; an unterminated line ends here. A second gap at one place says nothing new."""
+        again = kind == GAP and self._last.kind & 0xFF == GAP and self._last.offset == self._size
+        if not self.trouble and not again:
             self._break = self._inside
             flags = INCOMPLETE if kind == GAP else 0
             self._note(self._record(kind | flags, at))

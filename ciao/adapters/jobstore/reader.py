@@ -27,6 +27,7 @@ from ciao.adapters.jobstore.logfile import (
     why,
 )
 from ciao.core.errors import StoreError
+from ciao.core.ports import LogGap
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -131,6 +132,25 @@ class LogFileReader:
         return tuple(times)
 
     @_translated
+    def gaps(self, first: int, count: int) -> tuple[LogGap, ...]:
+        """The gaps before lines ``first .. first + count``."""
+        size = self._size()
+        last = self._bisect(lambda each: _first_line(each) < first + count, size)
+        if not self._at(last).kind & INCOMPLETE:
+            return ()
+        found: list[LogGap] = []
+        begin = self._bisect(lambda each: _first_line(each) < first, size) + 1
+        for record in self._records(begin, size):
+            kind, line = record.kind & 0xFF, _first_line(record)
+            if kind == DATA:
+                found = [_closed(gap, record.time) for gap in found]
+            elif kind == GAP and line < first + count:
+                found.append(LogGap(line, record.time / 10**9, None))
+            if line >= first + count and all(gap.before is not None for gap in found):
+                break
+        return tuple(found)
+
+    @_translated
     def trouble(self) -> str:
         """Why the log is incomplete; empty when it is not."""
         size = self._size()
@@ -139,7 +159,7 @@ class LogFileReader:
         index = self._bisect(lambda each: not each.kind & INCOMPLETE, size) + 1
         found = self._at(index)
         if found.kind & 0xFF == GAP:
-            return f"the log of {self._name} has a gap at line {found.line:,}: what was printed there is not available"
+            return f"lines may be missing in the log of {self._name}, after line {_first_line(found):,}"
         return why(self._name, found.kind >> 16)
 
     def close(self) -> None:
@@ -215,6 +235,11 @@ class LogFileReader:
                 if found is not None:
                     yield found
             index += _BATCH
+
+
+def _closed(gap: LogGap, time: int) -> LogGap:
+    """A gap that bytes of this time (ns) follow."""
+    return gap if gap.before is not None else LogGap(gap.line, gap.after, time / 10**9)
 
 
 def _first_line(record: Record) -> int:

@@ -2,13 +2,13 @@
 
 What is pure stands apart from what talks to the apiserver:
 
-- what is sent: ``kinds``, ``names``, ``options``, ``environment``, ``pods``, ``manifest``, ``configmap``, ``overlay``, ``rendering``
-- what comes back: ``facts`` (shapes of objects), ``podfacts``, ``jobfacts``, ``eventfacts``, ``troubles``, ``shortage``, ``refusals``
+- what is sent: ``kinds``, ``names``, ``options``, ``environment``, ``pods``, ``manifest``, ``configmap``, ``overlay``
+- what comes back: ``facts`` (shapes of objects), ``podfacts``, ``jobfacts``, ``eventfacts``, ``troubles``, ``refusals``
 - how nothing is lost or repeated: ``watchcache`` for objects, ``logcursor`` (and ``stamps``) for lines
-- who talks: ``access`` and ``client`` (the connection), ``preflight``, ``submitting``, ``stopping``, ``reflector`` (watches),
-  ``containerlog`` and its neighbours (logs), ``follower`` (one job), ``backend`` (the port)
+- who talks: ``access`` and ``client`` (the connection), ``preflight``, ``submitting``, ``stopping``, ``reflector``
+  (watches), ``containerlog`` and its neighbours (logs), ``follower`` (one job), ``backend`` (the port)
 
-Objects are the API's own JSON as plain dicts: models would cost more than the job (docs/adr/0006-raw-json-on-one-connection.md).
+Objects are the API's own JSON as plain dicts (docs/adr/0006-raw-json-on-one-connection.md).
 This file imports nothing of it, so that a session without a cluster never pays for one.
 """
 

@@ -23,11 +23,11 @@ from ciao.adapters.kubeflow.refusals import refusal
 from ciao.adapters.kubeflow.rendering import UNKNOWN, documents
 from ciao.adapters.kubeflow.stopping import Stopping
 from ciao.adapters.kubeflow.submitting import Objects, create, delete_job
-from ciao.core.errors import CiaoError, UnknownJobError
+from ciao.core.errors import CiaoError, UnknownJobError, UserError
 from ciao.core.events import JobGone, Observation
 from ciao.core.frameworks.base import Framework
 from ciao.core.model import Artifact, JobHandle, JobSpec, Mounted, SourceFile
-from ciao.core.ports import Clock, Cursor, Document, Finding, JobStore, JobSummary, Query, Stop
+from ciao.core.ports import Clock, Cursor, Document, Finding, JobStore, JobSummary, Query, Severity, Stop
 
 TARGET = "kubeflow"
 _REMEMBERED = 100  # jobs of this process that are over and can still be watched
@@ -86,7 +86,10 @@ class KubeflowBackend:
     async def check(self, spec: JobSpec) -> tuple[Finding, ...]:
         """As the port says."""
         cluster, namespace = await self._placed(spec)
-        objects = self._objects(spec, _SAMPLE, namespace)
+        try:
+            objects = self._objects(spec, _SAMPLE, namespace)
+        except UserError as error:
+            return (Finding(Severity.REFUSAL, str(error)),)
         key = (cluster.context, namespace)
         if key not in self._preflights:
             self._preflights[key] = Preflight(cluster, namespace, self._options, self._clock)
@@ -112,7 +115,7 @@ class KubeflowBackend:
         except BaseException:
             await self._forget(handle.uid)
             with suppress(CiaoError):
-                await asyncio.shield(delete_job(cluster, namespace, kind.plural, handle.name, handle.uid))
+                await asyncio.shield(delete_job(cluster, namespace, kind.plural, handle.name, uid=handle.uid))
             raise
         return handle
 
@@ -264,11 +267,10 @@ class KubeflowBackend:
     # -- finding ---------------------------------------------------------------------------------
 
     async def _listed(self, cluster: Cluster, namespace: str, kind: Kind, query: Query) -> list[JobSummary]:
-        selectors = {"labelSelector": names.selector({names.MANAGED: "ciao"})}
-        if query.name is not None:
-            selectors["fieldSelector"] = f"metadata.name={query.name}"
+        labels = names.selector({names.MANAGED: "ciao"})
+        fields = "" if query.name is None else f"metadata.name={query.name}"
         try:
-            found = await cluster.get(paths.jobs(namespace, kind.plural), **selectors)
+            found = await cluster.get(paths.jobs(namespace, kind.plural), labelSelector=labels, fieldSelector=fields)
         except ApiError as error:
             if error.status == 404:  # the operator does not serve this kind
                 return []

@@ -63,7 +63,7 @@ class Api(Protocol):
 class Cluster:
     """``Api`` of one context; made by ``connect``, used on its loop.
 
-    ``requests`` counts what was sent, by verb and resource (``GET pods/log``); a request that was sent twice counts twice.
+    ``requests`` counts what was sent, by verb and resource (``GET pods/log``); one that was sent twice counts twice.
     """
 
     def __init__(self, keeper: Keeper, wire: Wire, patience: Patience, chance: Callable[[], float]) -> None:
@@ -228,9 +228,9 @@ def _wire_class() -> type[Wire]:
 
 
 def _agent() -> str:
-    from ciao import __version__
+    from importlib import metadata
 
-    return f"ciao/{__version__}"
+    return f"ciao/{metadata.version('ciao-kernel')}"
 
 
 def _request(

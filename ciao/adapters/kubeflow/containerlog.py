@@ -1,10 +1,10 @@
 """One container instance's log, read to its end: every line once, or a marked gap (kubeflow-contracts E, E.2).
 
-- While the container runs, the log is followed. Followed reads end at the container's end, at a rotation, after four hours,
-  with a connection; each end only means: read again from the cursor.
+- While the container runs, the log is followed. Followed reads end at the container's end, at a rotation, after four
+  hours, with a connection; each end only means: read again from the cursor.
 - When the container had ended before a plain read began, and that read brought nothing new, the log is complete.
-- Who follows gets 13-26 thousand lines a second, who reads plainly 2.5 times as many: a reader that has fallen behind stops
-  following until it has caught up.
+- Who follows gets 13-26 thousand lines a second, who reads plainly 2.5 times as many: a reader that has fallen behind
+  stops following until it has caught up.
 - A pod that is gone has no log any more: what had not come by then is a gap.
 
 What comes is collected for milliseconds while it flows, so that a flood of small pieces becomes few writes.
@@ -19,7 +19,8 @@ from typing import Protocol
 
 from ciao.adapters.kubeflow.apierrors import ApiError
 from ciao.adapters.kubeflow.lag import Lag
-from ciao.adapters.kubeflow.logcursor import LogCursor, Piece
+from ciao.adapters.kubeflow.logcursor import LogCursor
+from ciao.adapters.kubeflow.logpieces import Piece
 from ciao.adapters.kubeflow.logreceived import Position
 from ciao.adapters.kubeflow.stamps import rfc3339
 from ciao.core.errors import TargetError, UserError

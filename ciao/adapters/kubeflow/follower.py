@@ -64,10 +64,24 @@ class Follower:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: list[asyncio.TimerHandle] = []
         self._present = self._over = self._closed = False
-        self._logs = JobLogs(world.api, world.store, handle, world.container, world.clock, self._tell)
+        self._logs = JobLogs(
+            api=world.api,
+            store=world.store,
+            handle=handle,
+            container=world.container,
+            clock=world.clock,
+            tell=self._tell,
+        )
         replicas = [Replica(role, index) for role, count in self._job.roles for index in range(count)]
         self._replicas = {each: self._watched(each) for each in replicas}
-        self._troubles = TroubleWatch(world.api, handle, world.container, world.clock.now, self._tell, self._spawn)
+        self._troubles = TroubleWatch(
+            api=world.api,
+            handle=handle,
+            container=world.container,
+            now=world.clock.now,
+            tell=self._tell,
+            spawn=self._spawn,
+        )
 
     @property
     def over(self) -> bool:
@@ -184,7 +198,8 @@ class Follower:
 
     async def _sweep(self) -> None:
         """Pods that were to end before they had started: nobody would ever end them."""
-        if any(each.pod is not None and each.pod.stopped and each.pod.started is None for each in self._replicas.values()):
+        pods = [each.pod for each in self._replicas.values() if each.pod is not None]
+        if any(each.stopped and each.started is None for each in pods):
             world = self._world
             with suppress(CiaoError):
                 await Stopping(world.api, self.handle, world.plural, world.clock.now()).sweep()

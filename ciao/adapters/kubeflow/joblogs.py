@@ -26,7 +26,7 @@ from ciao.core.ports import Clock, JobStore, LogWriter
 _TAKE_OVER = 1.0
 """Seconds between two looks at the lock of a process that writes."""
 _DRAINED = 1.0
-"""Seconds without growth after which the log of a container that has ended is complete, where another process writes."""
+"""Seconds without growth after which an ended container's log is complete, where another process writes it."""
 
 _LATE = 10.0
 """Seconds after its container's start from which on a log is likely a backlog."""
@@ -68,7 +68,7 @@ class JobLogs:
     """Of one job. ``tell`` hears LogChunk and LogTrouble; ``open`` is what ``ReplicaWatch`` asks for a log."""
 
     def __init__(
-        self, api: Api, store: JobStore, handle: JobHandle, container: str, clock: Clock, tell: Tell
+        self, *, api: Api, store: JobStore, handle: JobHandle, container: str, clock: Clock, tell: Tell
     ) -> None:
         self._api, self._store, self._handle = api, store, handle
         self._container, self._clock, self._tell = container, clock, tell
@@ -112,7 +112,9 @@ class JobLogs:
             if former.replica == reading.replica:
                 await former.after.wait()
         assert self._writer is not None
-        sink = self._sinks.setdefault(reading.replica, LogSink(self._writer, reading.replica, self._tell, self._clock.now))
+        if reading.replica not in self._sinks:
+            self._sinks[reading.replica] = LogSink(self._writer, reading.replica, self._tell, self._clock.now)
+        sink = self._sinks[reading.replica]
         reading.log = ContainerLog(
             self._api,
             paths.log(self._handle.namespace, reading.pod.name),
@@ -133,7 +135,7 @@ class JobLogs:
 
     async def _follow_files(self) -> None:
         """Until the other process lets go of the lock, or everything is complete."""
-        tail = LogTail(self._store, self._handle, self._offsets, self._hear, self._clock.now)
+        tail = LogTail(self._store, self._handle, dict(self._offsets), self._hear, self._clock.now)
         following = self._spawn(tail.run())
         while self._writer is None:
             await asyncio.sleep(_TAKE_OVER)

@@ -64,7 +64,7 @@ class Entry:
         data = self.text(f"{key}-data")
         if data:
             try:
-                return base64.b64decode(data)
+                return base64.b64decode("".join(data.split()), validate=True)
             except (binascii.Error, ValueError):
                 raise AccessError(f"{key}-data of {self.label} is not base64.") from None
         path = self.path(key)

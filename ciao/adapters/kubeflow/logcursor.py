@@ -14,9 +14,10 @@ Theory. What was received is a beginning of the log. Then, since files only grow
    The first line that is neither ends it; all after that are new.
 3. When that beginning is not empty, the file reaches back to a line that we have: nothing is missing. When it is empty,
    the file was rotated after our last line, and lines may be missing: a ``Gap``, with the times on both sides. When it
-   is empty but the first new line is the half line that the last read ended in, nothing is missing either.
-4. The log is complete when the container had ended before a read began, and that read held on to something received
-   (or there never was anything) and brought nothing that the one before had not.
+   is empty but the first new line is the half line that a read ended in, nothing is missing either, because that half
+   came after what was received (else the gap was marked before it).
+4. The log is complete when the container had ended before a read began, and that read showed something received (or
+   there never was anything) and brought nothing that the ones before had not.
 
 A line is given once it is whole. A half line at a read's end is forgotten: the next read brings the whole. Only two
 things give it as it is: the log is complete, or its rest was lost in a gap. A line longer than ``HOLD`` is given in
@@ -24,19 +25,22 @@ pieces, and a later read goes on after the last piece.
 A line without a time among what had been received is the rest of a line that began before ``since``, so it is dropped;
 elsewhere it is not the container's (the kubelet writes its own errors between the lines): ``Stray``.
 
-What is assumed, and cannot be checked from here: a line is not stamped earlier than ``logreceived`` says, so the node's
-clock is not set back (lines of that span would come twice, or, if it was between two reads, not at all); no line behind a rotation has the time
-of one before it (if both are whole, they may differ in their texts); rotation does not cut within a line longer than
-16 KiB (its rest would be a line of its own); of a log of which nothing was read yet, the beginning is there when the
-first line comes; within one read the kubelet loses nothing (where it may, ``logpace`` ends the read).
+What is assumed, and cannot be checked from here: a line is not stamped earlier than ``logreceived`` says, so the
+node's clock is not set back (lines of that span would come twice, or, if it was between two reads, not at all); no
+line behind a rotation has the time of one before it (if both are whole, they may differ in their texts); rotation does
+not cut within a line longer than 16 KiB (its rest would be a line of its own); of a log of which nothing was read
+yet, the beginning is there when the first line comes; within one read the kubelet loses nothing (where it may,
+``logpace`` ends the read).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 
-from attrs import define, field, frozen
+from attrs import define, field
 
+from ciao.adapters.kubeflow.logpieces import Gap, Piece, Stray, Text
 from ciao.adapters.kubeflow.logreceived import KEY, Position, Received, key_of
 from ciao.adapters.kubeflow.stamps import SECOND, column, could_begin, stamped
 
@@ -44,35 +48,6 @@ HOLD = 1 << 16
 """Bytes of an unfinished line that are kept back."""
 _RUN = 100_000_000  # nanoseconds that lines of one Text are apart at most
 _STRAY = 4096  # bytes of a stray text that are kept
-
-
-@frozen
-class Text:
-    """Bytes of the log, exactly: whole lines, or a piece of one; ``at`` (ns) of the first."""
-
-    at: int
-    data: bytes = field(repr=False)
-
-
-@frozen
-class Gap:
-    """Lines may be missing here: after ``after`` and before ``before`` (ns); None: not known.
-
-    The line before may be unfinished.
-    """
-
-    after: int | None
-    before: int | None
-
-
-@frozen
-class Stray:
-    """Text in the answer that is no line of the container: an error of the kubelet's."""
-
-    data: bytes
-
-
-Piece = Text | Gap | Stray
 
 
 @define
@@ -112,7 +87,7 @@ class LogCursor:
     def at(cls, position: Position | None = None) -> LogCursor:
         """A cursor that goes on from a position; None: at the beginning of a log of which nothing was read."""
         where = position or Position()
-        return cls(Received(where.horizon, where.latest, where.recent), where.begun, where.given)
+        return cls(Received(where.horizon, where.latest, deque(where.recent)), where.begun, where.given)
 
     @property
     def position(self) -> Position:
@@ -201,7 +176,7 @@ class LogCursor:
             begin = end
 
     def _enter(self, at: int, line: bytes) -> int:
-        """The first new line of a read: mark the gap before it, if there may be one; how many bytes of it were given."""
+        """The first new line of a read: mark the gap before it, if there may be one; how much of it was given."""
         goes_on = self._goes_on(at, line)
         self._behind = False
         if self._begun == key_of(at, line):

@@ -50,7 +50,7 @@ class Received:
 
     horizon: int | None = None
     latest: int | None = None
-    _recent: deque[int] = field(factory=deque, converter=deque)
+    _recent: deque[int] = field(factory=deque)
     _expected: Counter[int] = field(factory=Counter)
 
     @property

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from attrs import asdict, define, field
 
-from ciao.adapters.kubeflow.logcursor import Gap, Piece, Stray, Text
+from ciao.adapters.kubeflow.logpieces import Gap, Piece, Stray, Text
 from ciao.adapters.kubeflow.logreceived import Position
 from ciao.adapters.kubeflow.stamps import SECOND
 from ciao.core.events import LogChunk, LogTrouble, Observation

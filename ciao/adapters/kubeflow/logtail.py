@@ -25,7 +25,7 @@ class LogTail:
 
     _store: JobStore
     _handle: JobHandle
-    _offsets: dict[Replica, int] = field(converter=lambda offsets: dict[Replica, int](offsets))
+    _offsets: dict[Replica, int]
     _tell: Callable[[Observation], None]
     _now: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -9,8 +9,8 @@ when to ask again.
   They are rare, and since Kubernetes 1.31 the apiserver answers them from memory all the same.
 - Not used: the list as the beginning of the watch (``sendInitialEvents``). It saves one request per Reflector, and only
   where that feature is on, so both ways would have to be kept.
-- Bookmarks come every minute while nothing else does (but not for Events, of which the apiserver keeps no cache), so
-  a silence of twice that is a connection that died without a word. Where it is none, a new watch costs one request.
+- Bookmarks come every minute (but not for Events, of which the apiserver keeps no cache), so a silence of twice that
+  is a connection that died without a word. Where it is none, a new watch costs one request.
 - A server that starts can say 403 or 404 to what it answers well a minute later (kubernetes#121635). So what has worked
   once has to be refused for longer than that before it counts. Credentials that were accepted once are waited for: a
   person can mend them while the job runs.

@@ -140,7 +140,7 @@ def _large(answer: Answer, kind: str) -> CiaoError | None:
         return None
     field = _causes(answer)[0][0] if _causes(answer) else ""
     what = f"{field} is" if field.startswith("metadata") else "What travels with this job is"
-    hint = "Let data lie on a volume (%volume), or build an image of the source (%s2i=registry)."
+    hint = "Let data lie on a volume (%volume), or bring code in an image (%image)."
     return UserError(f"{what} larger than the cluster takes.", hint=hint)
 
 

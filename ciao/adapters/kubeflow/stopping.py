@@ -1,12 +1,12 @@
 """Stopping pods without losing what they said.
 
 A pod that is deleted takes its log with it, and the operator makes a new one. So a pod is stopped by its own deadline:
-``activeDeadlineSeconds`` may be set on a pod that runs (core/v1, "pod updates may not change fields other than …"), the
-kubelet then ends it with SIGTERM and its grace, and it stays, with exit code and log, until the job is removed. The
+``activeDeadlineSeconds`` may be set on a pod that runs (core/v1, "pod updates may not change fields other than …"),
+the kubelet then ends it with SIGTERM and its grace, and it stays, with exit code and log, until the job is removed. The
 annotation ``ciao.dev/stopped`` tells everybody who watches that this was no failure.
 
-Two cases are left. A pod whose container has not started has no log, and its deadline may take a minute to be noticed, so
-it is deleted: with its job when no other has started, else as soon as the job is over (``sweep``; before that the
+Two cases are left. A pod whose container has not started has no log, and its deadline may take a minute to be noticed,
+so it is deleted: with its job when no other has started, else as soon as the job is over (``sweep``; before that the
 operator would make it again, so until then it has the mark and the deadline). Force: the job and its pods are deleted
 without grace; what they said last may be lost, and that is marked.
 
@@ -96,8 +96,7 @@ class Stopping:
         return [
             pod
             for pod in found.get("items", [])
-            if wanted is None
-            or names.replica_of(facts.labels(pod), facts.name(pod), self._handle.name) in wanted
+            if wanted is None or names.replica_of(facts.labels(pod), facts.name(pod), self._handle.name) in wanted
         ]
 
     async def _mark_job(self) -> None:
@@ -110,7 +109,7 @@ class Stopping:
 
     async def _delete_job(self) -> None:
         handle = self._handle
-        await delete_job(self._api, handle.namespace, self._plural, handle.name, handle.uid)
+        await delete_job(self._api, handle.namespace, self._plural, handle.name, uid=handle.uid)
 
     def _ran(self, pod: Json) -> bool:
         return pod_facts(pod, self._handle.name, "").started is not None

@@ -169,11 +169,13 @@ async def _until_gone(api: Api, objects: Objects, uid: str) -> None:
 
 
 async def _delete(api: Api, objects: Objects, job: Json, propagation: str = "Background") -> None:
-    await delete_job(api, objects.namespace, objects.plural, objects.name, job["metadata"]["uid"], propagation)
+    await delete_job(
+        api, objects.namespace, objects.plural, objects.name, uid=job["metadata"]["uid"], propagation=propagation
+    )
 
 
 async def delete_job(
-    api: Api, namespace: str, plural: str, name: str, uid: str, propagation: str = "Background"
+    api: Api, namespace: str, plural: str, name: str, *, uid: str, propagation: str = "Background"
 ) -> None:
     """Delete just this job, with all it owns; one that is gone, or was replaced, is no error."""
     body = {"propagationPolicy": propagation, "preconditions": {"uid": uid}}

@@ -1,8 +1,8 @@
 """Why a job does not go on, as its watchers are told: once, and again when it changes.
 
-Troubles come from pods, from the job and from its events; all but the unreachable apiserver are told of one replica or of
-the job as a whole, of which there is one at a time. Two things are looked up when they are needed: the nodes, for a pod
-that finds no place, and a pod's own events, when it takes long to start and nothing else says why.
+Troubles come from pods, from the job and from its events; all but the unreachable apiserver are told of one replica or
+of the job as a whole, each of which has one at a time. Two things are looked up when they are needed: the nodes, for a
+pod that finds no place, and a pod's own events, when it takes long to start and nothing else says why.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class TroubleWatch:
 
     def __init__(
         self,
+        *,
         api: Api,
         handle: JobHandle,
         container: str,
@@ -89,9 +90,7 @@ class TroubleWatch:
 
     def _judge(self, replica: Replica, pod: Json) -> None:
         master = self._details.get(Replica("master", 0), "")
-        found = pod_trouble(
-            pod, self._now(), container=self._container, job=self._handle.name, master=master
-        )
+        found = pod_trouble(pod, self._now(), container=self._container, job=self._handle.name, master=master)
         if found is not None and found.reason in _UNPLACED:
             self._spawn(self._with_numbers(found, pod))
         else:

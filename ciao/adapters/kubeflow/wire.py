@@ -64,8 +64,18 @@ class Pieces:
     """
 
     def __init__(self, response: aiohttp.ClientResponse, used: Pass, idle: float | None) -> None:
-        self.close = response.close
-        self._read, self._used, self._idle = response.content.readany, used, idle
+        self._response, self._used, self._idle = response, used, idle
+        self._read = response.content.readany
+        connection = response.connection  # None: all has arrived already
+        self._lost = connection.protocol.closed if connection is not None and connection.protocol is not None else None
+        if self._lost is not None:
+            self._lost.add_done_callback(self._lose)
+
+    def close(self) -> None:
+        """End the connection, unless the stream came to its end."""
+        if self._lost is not None:
+            self._lost.remove_done_callback(self._lose)
+        self._response.close()
 
     def __aiter__(self) -> Pieces:
         return self
@@ -78,6 +88,12 @@ class Pieces:
         if not piece:
             raise StopAsyncIteration
         return piece
+
+    def _lose(self, lost: asyncio.Future[None]) -> None:
+        """A reader hears from aiohttp nothing of a connection that it closed itself, and would wait for ever."""
+        why, content = lost.exception(), self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(why or aiohttp.ClientPayloadError("it was closed"))
 
 
 class Wire:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ciao.core.errors import NameInUseError, StoreError
 from ciao.core.model import JobHandle, Replica
-from ciao.core.ports import JobRecord
+from ciao.core.ports import JobRecord, LogGap
 
 Key = tuple[str, str]
 
@@ -32,6 +32,9 @@ class MemoryLog:
 
     def append(self, data: bytes, at: float) -> tuple[int, int, int, int]:
         """(first line, lines touched, offset, end)."""
+        if self._break:
+            data = b"\n" + data
+        self._break = False
         offset = len(self._data)
         continued = bool(self._data) and not self._data.endswith(b"\n")
         first = self.lines - continued
@@ -41,6 +44,19 @@ class MemoryLog:
         self._stamps += [max(at, self._stamps[-1] if self._stamps else at)] * len(starts)
         self._data += data
         return first, self.lines - first, offset, len(self._data)
+
+    def gap(self, at: float) -> None:
+        """Bytes may be missing here."""
+        self._break = bool(self._data) and not self._data.endswith(b"\n")
+        if not self._gaps or self._gaps[-1][0] != self.lines:
+            self._gaps.append((self.lines, max(at, self._stamps[-1] if self._stamps else at)))
+
+    def gaps(self, first: int, count: int) -> tuple[LogGap, ...]:
+        return tuple(
+            LogGap(line, after, self._stamps[line] if line < self.lines else None)
+            for line, after in self._gaps
+            if first <= line < first + count
+        )
 
     def read(self, offset: int, limit: int) -> bytes:
         return bytes(self._data[offset : offset + limit])
@@ -75,6 +91,21 @@ class MemoryLogWriter:
         if self._limit is not None and log.size + len(data) > self._limit:
             log.why = log.why or f"the log of {replica} has reached its limit of {self._limit} bytes"
         return None if log.why else log.append(data, at)
+
+    def gap(self, replica: Replica, at: float) -> None:
+        self._log(replica).gap(at)
+
+    def keep(self, replica: Replica, mark: str) -> None:
+        self._log(replica).mark = (mark, self._log(replica).size)
+
+    def kept(self, replica: Replica) -> tuple[str, int]:
+        return self._log(replica).mark
+
+    def size(self, replica: Replica) -> int:
+        return self._log(replica).size
+
+    def read(self, replica: Replica, offset: int, limit: int) -> bytes:
+        return self._log(replica).read(offset, limit)
 
     def trouble(self, replica: Replica) -> str:
         return self._log(replica).why
