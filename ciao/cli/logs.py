@@ -15,7 +15,7 @@ from ciao.core import values
 from ciao.core.errors import UserError
 from ciao.core.logs import log_text
 from ciao.core.model import Replica
-from ciao.core.ports import JobRecord, LogReader
+from ciao.core.ports import JobRecord, LogGap, LogReader
 from ciao.core.requests import Logs
 from ciao.core.scan import Value
 from ciao.core.words import did_you_mean, listed
@@ -159,6 +159,13 @@ class Tail:
 
     def stamps(self, first: int, count: int) -> tuple[float, ...]:
         return self.reader.stamps(self._first + first, count)
+
+    def gaps(self, first: int, count: int) -> tuple[LogGap, ...]:
+        """That behind the last line only when no line can come any more."""
+        count = min(count, self.lines - first + self._last)
+        return tuple(
+            evolve(gap, line=gap.line - self._first) for gap in self.reader.gaps(self._first + first, max(0, count))
+        )
 
     def trouble(self) -> str:
         """Said with the last lines only: ``log_text`` repeats it each time."""

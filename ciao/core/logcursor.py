@@ -54,6 +54,11 @@ class LogCursor:
         """Bytes that have not been shown."""
         return self.end - self.offset
 
+    @property
+    def begun(self) -> int:
+        """The number of the line of which a snapshot was shown; -1: none."""
+        return self.line if self._inside else -1
+
     def rows(self, limit: int) -> list[Row]:
         """The next whole lines, about ``limit`` bytes of them, at least one if there is one. Moves nothing."""
         if self._held == self.end:

@@ -16,7 +16,7 @@ from ciao.core.errors import Place, UserError
 from ciao.core.logtext import clean_line, gap_line, prefix, show
 from ciao.core.measures import iso_time
 from ciao.core.model import Origin, Replica
-from ciao.core.ports import LogReader
+from ciao.core.ports import LogGap, LogReader
 from ciao.core.requests import Logs
 
 _BLOCK = 1 << 18  # bytes
@@ -37,11 +37,12 @@ class Shown:
 
 @frozen
 class _Run:
-    """Whole lines of one replica that came at one time."""
+    """Whole lines of one replica that came at one time; or a gap between them."""
 
     at: float
     replica: Replica
     lines: tuple[bytes, ...]
+    gap: LogGap | None = None
 
 
 def log_text(
@@ -49,8 +50,9 @@ def log_text(
 ) -> Iterator[str]:
     """What was asked of these logs as they are now, piece by piece, every line whole and with its prefix.
 
-    ``now`` in seconds since the epoch is what ``asked.since`` counts back from. What makes a log incomplete is
-    said at the end. UserError for a bad ``asked.grep``, before anything is read.
+    ``now`` in seconds since the epoch is what ``asked.since`` counts back from. A gap stands in its place, whatever
+    is asked for; what makes a log incomplete is said at the end. UserError for a bad ``asked.grep``, before anything is
+    read.
     """
     shown = Shown(label, origins, asked.timestamps)
     match = _matcher(asked.grep, shown)
@@ -75,6 +77,8 @@ def _pieces(
 
 
 def _text(run: _Run, shown: Shown) -> str:
+    if run.gap is not None:
+        return (f"{iso_time(run.at)} " if shown.timestamps else "") + gap_line(run.replica, run.gap)
     if not shown.timestamps:
         return show(run.replica, b"\n".join(run.lines) + b"\n", shown.label, shown.origins)
     time = iso_time(run.at)
@@ -91,17 +95,28 @@ def _runs(replica: Replica, reader: LogReader, asked: Logs, now: float, match: M
     if asked.tail is not None:
         first = _tail(reader, first, end, asked.tail, match)
     for line, lines in _blocks(reader, first, end):
-        gathered: list[bytes] = []
-        last = None
-        for raw, at in zip(lines, reader.stamps(line, len(lines)), strict=False):
-            if at != last and gathered:
-                yield _Run(last or 0.0, replica, tuple(gathered))
-                gathered = []
-            last = at
-            if match is None or match(raw):
-                gathered.append(raw)
-        if gathered:
-            yield _Run(last or 0.0, replica, tuple(gathered))
+        yield from _block(replica, reader, line, lines, match)
+    for gap in reader.gaps(end, 1):
+        yield _Run(gap.after, replica, (), gap)
+
+
+def _block(
+    replica: Replica, reader: LogReader, first: int, lines: Sequence[bytes], match: Match | None
+) -> Iterator[_Run]:
+    gaps = {gap.line: gap for gap in reader.gaps(first, len(lines))}
+    gathered: list[bytes] = []
+    last = 0.0
+    for number, (raw, at) in enumerate(zip(lines, reader.stamps(first, len(lines)), strict=False), first):
+        if gathered and (at != last or number in gaps):
+            yield _Run(last, replica, tuple(gathered))
+            gathered = []
+        if number in gaps:
+            yield _Run(gaps[number].after, replica, (), gaps[number])
+        last = at
+        if match is None or match(raw):
+            gathered.append(raw)
+    if gathered:
+        yield _Run(last, replica, tuple(gathered))
 
 
 def _tail(reader: LogReader, first: int, end: int, count: int, match: Match | None) -> int:

@@ -217,6 +217,9 @@ class LogReader(Protocol):
 
     def stamps(self, first: int, count: int) -> tuple[float, ...]: ...
 
+    def gaps(self, first: int, count: int) -> tuple[LogGap, ...]:
+        """The gaps before lines ``first .. first + count``, in order. A gap is no byte of the log."""
+
     def trouble(self) -> str:
         """Why the log is incomplete; empty when it is not."""
 
@@ -224,28 +227,32 @@ class LogReader(Protocol):
 
 
 class LogWriter(Protocol):
-    """The one writer of a job's logs. ``append`` never raises for a full disk or a reached limit:
-    it drops the bytes, returns None, and ``trouble`` says why, once and for good.
+    """The one writer of a job's logs. Nothing here raises for a full disk or a reached limit: ``append``
+    drops the bytes, returns None, and ``trouble`` says why, once and for good.
 
-    - ``gap``: bytes are missing here; readers say so.
-    - ``keep`` puts a short text of the caller's (how far its source was read) beside the log, with the log's size at
-      that moment; ``kept`` gives both back, to whoever writes next, whenever the writer was killed; ("", 0): there is
-      none. Gone with the logs.
+    ``keep`` and ``kept`` are for a writer whose source outlives it: how far it was read, to go on from there. The
+    mark survives the death of this process at any instant (it is the old one or the new one), not that of the
+    machine. A new job of the name has none.
     """
 
     def append(self, replica: Replica, data: bytes, at: float) -> tuple[int, int, int, int] | None:
         """(first_line, count, offset, end) of what was appended, as in ``LogChunk``."""
 
+    def gap(self, replica: Replica, at: float) -> None:
+        """Bytes may be missing here; an unterminated line ends. ``at``: when the last line before came."""
+
+    def keep(self, replica: Replica, mark: str) -> None:
+        """Remember the mark (at most 60,000 bytes of UTF-8) and the log's size now. Costs microseconds."""
+
+    def kept(self, replica: Replica) -> tuple[str, int]:
+        """The last mark, and the size that the log had then; ``("", 0)`` when there is none."""
+
+    def size(self, replica: Replica) -> int: ...
+
+    def read(self, replica: Replica, offset: int, limit: int) -> bytes:
+        """As ``LogReader.read``; b"" where it cannot be read."""
+
     def trouble(self, replica: Replica) -> str: ...
-
-    def gap(self, replica: Replica, at: float) -> None: ...
-
-    def size(self, replica: Replica) -> int:
-        """Bytes of a replica's log."""
-
-    def keep(self, replica: Replica, mark: str) -> None: ...
-
-    def kept(self, replica: Replica) -> tuple[str, int]: ...
 
     def close(self) -> None: ...
 

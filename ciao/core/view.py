@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ciao.core.events import LogChunk
 from ciao.core.logcursor import LogCursor, Row
-from ciao.core.logtext import show
+from ciao.core.logtext import gap_line, show
 from ciao.core.model import Origin, Replica
 from ciao.core.ports import LogReader
 from ciao.core.voice import NOTEBOOK, Voice
@@ -91,7 +91,8 @@ class LogView:
         Without a budget, ``take`` until nothing is pending first: the whole rest is returned here.
         """
         try:
-            return self._rest() or self._ends([each for each in self._cursors.values() if each.waiting])
+            text = self._rest() or self._ends([each for each in self._cursors.values() if each.waiting])
+            return text + self._said(self._open_gaps())
         finally:
             self._closed = True
             for cursor in self._cursors.values():
@@ -135,11 +136,17 @@ class LogView:
         said = [row.raw for row in rows if row.raw is not None]
         shown = show(cursor.replica, b"\n".join(said) + b"\n", self._label, self._origins) if said else ""
         texts = iter(shown.split("\n"))
+        gaps = self._gaps(cursor, first, len(rows))
         times: Iterable[float] = cursor.reader.stamps(first, len(rows)) if timed else (0.0,) * len(rows)
         return [
-            _Due(at, cursor, row, "" if row.raw is None else next(texts) + "\n")
-            for at, row in zip(times, rows, strict=True)
+            _Due(at, cursor, row, gaps.get(line, "") + ("" if row.raw is None else next(texts) + "\n"))
+            for line, (at, row) in enumerate(zip(times, rows, strict=True), first)
         ]
+
+    def _gaps(self, cursor: LogCursor, first: int, count: int) -> dict[int, str]:
+        """The texts that stand before lines, unless something of such a line was shown already."""
+        gaps = cursor.reader.gaps(first, count)
+        return {gap.line: gap_line(cursor.replica, gap) for gap in gaps if gap.line != cursor.begun}
 
     def _spend(self, due: Iterable[_Due], keep: int) -> tuple[str, bool]:
         """The texts of those that leave ``keep`` bytes of the budget, whose cursors move; and if that was all."""
@@ -201,12 +208,20 @@ class LogView:
             return count, ""
         skipped, raws = cursor.tail(room)
         lines = show(cursor.replica, b"\n".join(raws) + b"\n", self._label, self._origins).split("\n")[:-1]
+        for line, text in self._gaps(cursor, cursor.line + skipped, len(lines)).items():
+            lines[line - cursor.line - skipped] = text + lines[line - cursor.line - skipped]
         size = sum(_utf8(line) + 1 for line in lines)
         first = 0
         while first < len(lines) and size > room:
             size -= _utf8(lines[first]) + 1
             first += 1
         return skipped + first, "".join(line + "\n" for line in lines[first:])
+
+    def _open_gaps(self) -> str:
+        """Those that no line follows."""
+        ends = [(each, each.reader.gaps(each.reader.lines, 1)) for each in self._cursors.values()]
+        text = "".join(gap_line(cursor.replica, gap) for cursor, gaps in ends for gap in gaps)
+        return text if self._left is None or _utf8(text) <= self._left else ""
 
     def _mark(self, count: int, replica: Replica) -> str:
         return f"... {count:,} {'line' if count == 1 else 'lines'} of {replica}{self._command(replica)} ...\n"

@@ -16,7 +16,7 @@ from attrs import evolve
 from ciao.core.errors import NameInUseError, StoreError
 from ciao.core.events import Outcome
 from ciao.core.model import JobHandle, Replica
-from ciao.core.ports import JobRecord, JobStore, LogReader, LogWriter
+from ciao.core.ports import JobRecord, JobStore, LogGap, LogReader, LogWriter
 
 MASTER, WORKER = Replica("master", 0), Replica("worker", 0)
 
@@ -233,5 +233,90 @@ class _Reading(_StoreSuite):
             assert abs(stamp - 1_753_000_000.123456) <= 1e-6
 
 
-class JobStoreContract(_Records, _Writing, _Reading):
+class _Gaps(_StoreSuite):
+    def test_a_gap_stands_between_two_lines(self) -> None:
+        """With the times on both sides; no byte of the log is changed, and ``trouble`` says that it is incomplete."""
+        with self.log() as (writer, reader):
+            writer.append(MASTER, b"one\ntwo\n", 1.0)
+            assert reader.gaps(0, 99) == ()
+            writer.gap(MASTER, 2.0)
+            assert reader.gaps(0, 99) == (LogGap(2, 2.0, None),)
+            writer.append(MASTER, b"nine\n", 9.0)
+            writer.append(MASTER, b"ten\n", 10.0)
+            assert reader.gaps(0, 99) == (LogGap(2, 2.0, 9.0),)
+            assert reader.read(0, 99) == b"one\ntwo\nnine\nten\n"
+            assert "after line 2" in reader.trouble()
+            assert writer.trouble(MASTER) == ""
+
+    def test_gaps_are_asked_for_by_their_lines(self) -> None:
+        """Those before lines ``first .. first + count``; the one at the end counts as before the next line."""
+        with self.log() as (writer, reader):
+            for number in range(6):
+                writer.append(MASTER, b"%d\n" % number, float(number))
+                if number % 2:
+                    writer.gap(MASTER, float(number))
+            every = reader.gaps(0, 7)
+            assert every == (LogGap(2, 1.0, 2.0), LogGap(4, 3.0, 4.0), LogGap(6, 5.0, None))
+            for first in range(8):
+                for count in range(8 - first):
+                    expected = tuple(gap for gap in every if first <= gap.line < first + count)
+                    assert reader.gaps(first, count) == expected
+
+    def test_a_gap_ends_a_line(self) -> None:
+        """What comes behind it is another line's, for other writers too."""
+        store, record = self.with_job()
+        with closing(store.writer(record.handle)) as writer:
+            writer.append(MASTER, b"half", 1.0)
+            writer.gap(MASTER, 2.0)
+        with closing(self.again(store).writer(record.handle)) as writer:
+            assert writer.append(MASTER, b"whole\n", 3.0) == (0, 2, 4, 11)
+        with closing(store.reader(record.handle, MASTER)) as reader:
+            assert reader.read(0, 99) == b"half\nwhole\n"
+            assert reader.gaps(0, 9) == (LogGap(1, 2.0, 3.0),)
+
+    def test_two_gaps_at_one_place_are_one(self) -> None:
+        """Nothing lies between them."""
+        with self.log() as (writer, reader):
+            writer.gap(MASTER, 1.0)
+            writer.gap(MASTER, 2.0)
+            writer.append(MASTER, b"one\n", 3.0)
+            assert reader.gaps(0, 9) == (LogGap(0, 1.0, 3.0),)
+
+
+class _Marks(_StoreSuite):
+    def test_a_mark_comes_back_with_the_size_of_then(self) -> None:
+        """The last one, whatever was appended since, to whoever writes next."""
+        store, record = self.with_job()
+        with closing(store.writer(record.handle)) as writer:
+            assert writer.kept(MASTER) == ("", 0)
+            for number, mark in enumerate(("here", "ä" * 1000, "", "z" * 60_000, "there")):
+                writer.append(MASTER, b"x\n", 1.0)
+                writer.keep(MASTER, mark)
+                assert writer.kept(MASTER) == (mark, 2 * number + 2)
+            writer.append(MASTER, b"and more\n", 1.0)
+            assert writer.kept(WORKER) == ("", 0)
+        with closing(self.again(store).writer(record.handle)) as writer:
+            assert writer.kept(MASTER) == ("there", 10)
+            assert writer.size(MASTER) == 19
+            assert writer.read(MASTER, 10, 3) == b"and"
+            assert writer.read(MASTER, 19, 3) == writer.read(WORKER, 0, 3) == b""
+
+    def test_a_new_job_of_the_name_has_no_mark(self) -> None:
+        """Nor has one that was removed."""
+        store, record = self.with_job()
+        with closing(store.writer(record.handle)) as writer:
+            writer.keep(MASTER, "old")
+        store.update(over(record))
+        new = a_record(created=2000.0, uid="uid-2")
+        store.create(new)
+        with closing(store.writer(new.handle)) as writer:
+            assert writer.kept(MASTER) == ("", 0)
+            writer.keep(MASTER, "newer")
+        store.remove(new.handle)
+        store.create(new)
+        with closing(store.writer(new.handle)) as writer:
+            assert writer.kept(MASTER) == ("", 0)
+
+
+class JobStoreContract(_Records, _Writing, _Reading, _Gaps, _Marks):
     """Every promise of ``JobStore`` that can be checked anywhere. A subclass supplies ``store`` and ``again``."""

@@ -66,6 +66,7 @@ async def serving(handle: Handle, tls: ssl.SSLContext | None = None) -> AsyncIte
     server = Server()
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        request = request.clone(client_max_size=1 << 24)
         body = (await request.read()).decode()
         server.seen.append(Seen(request.method, request.path, dict(request.query), dict(request.headers), body))
         server.peers.add(request.transport and request.transport.get_extra_info("peername"))

@@ -17,6 +17,7 @@ import pytest
 
 from ciao.adapters.jobstore.lock import JobLock
 from ciao.adapters.jobstore.logfile import ATTEMPT, LogFileWriter
+from ciao.adapters.jobstore.marks import SLOT, MarkFile
 from ciao.adapters.jobstore.reader import LogFileReader
 from ciao.adapters.jobstore.store import DiskJobStore
 from ciao.adapters.system import SystemClock
@@ -129,7 +130,7 @@ writer = LogFileWriter({str(tmp_path)!r}, "w-0", 1 << 40)
 while writer.append(b"x" * 66 + b"\\n", 1.0): pass
 print(writer.trouble)
 """
-    command = [sys.executable, "-I", "-S", "-c", program]
+    command = [sys.executable, "-B", "-I", "-S", "-c", program]  # -B: the limit would cut Python's own files too
     said = subprocess.run(command, preexec_fn=limited_files, check=True, capture_output=True, text=True).stdout
     assert os.strerror(errno.EFBIG) in said
     reader = LogFileReader(tmp_path, "w-0")
@@ -174,6 +175,79 @@ def test_a_writer_that_is_killed_loses_nothing_that_was_written(tmp_path: Path) 
             data = reader.read(0, NO_LIMIT)
         writer.close()
         assert data.split(b"\n")[:-1] == [b"%d" % number for number in range(reader.lines)]
+
+
+KEEPER = """
+import sys; sys.path.insert(0, sys.argv[1])
+from ciao.adapters.jobstore.marks import MarkFile
+marks = MarkFile(sys.argv[2], "w-0")
+number = int(marks.kept[0].partition(" ")[0] or 0)
+print("ready", flush=True)
+while True:
+    number += 1
+    marks.keep(f"{number} " + str(number) * (number * 7919 % 5000), number)
+"""
+
+
+def test_a_mark_survives_its_writer(tmp_path: Path) -> None:
+    """SIGKILL at any instant: the old mark or the new one, never a torn one, and the next writer goes on."""
+    last = 0
+    for _ in range(8):
+        command = [sys.executable, "-c", KEEPER, Path(__file__).parents[2], tmp_path]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.02)
+        process.kill()
+        process.communicate()
+        mark, number = MarkFile(tmp_path, "w-0").kept
+        assert mark == f"{number} " + str(number) * (number * 7919 % 5000)
+        assert number > last
+        last = number
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x00" * 200_000, b"x" * 200_000, b"\x01" * 30])
+def test_a_damaged_mark_is_none(tmp_path: Path, damage: bytes) -> None:
+    """Whatever the file holds; then it is written anew."""
+    (tmp_path / "w-0.mark").write_bytes(damage)
+    marks = MarkFile(tmp_path, "w-0")
+    assert marks.kept == ("", 0)
+    marks.keep("here", 5)
+    assert MarkFile(tmp_path, "w-0").kept == ("here", 5)
+
+
+def test_a_torn_mark_leaves_the_one_before(tmp_path: Path) -> None:
+    """As a write that was cut short at any byte leaves it."""
+    marks = MarkFile(tmp_path, "w-0")
+    marks.keep("old", 5)
+    before = (tmp_path / "w-0.mark").read_bytes().ljust(2 * SLOT, b"\x00")
+    marks.keep("new one", 7)
+    after = (tmp_path / "w-0.mark").read_bytes().ljust(2 * SLOT, b"\x00")
+    for slot in (0, SLOT):
+        for cut in range(slot, slot + 40):
+            (tmp_path / "w-0.mark").write_bytes(before[:slot] + after[slot:cut] + before[cut:])
+            assert MarkFile(tmp_path, "w-0").kept in (("old", 5), ("new one", 7))
+
+
+def test_a_mark_that_cannot_be_written_leaves_the_one_before(small_disk: Path) -> None:
+    """A full disk: nothing is raised, and when there is room again, marks are kept again."""
+    marks = MarkFile(small_disk, "w-0")
+    marks.keep("old", 5)
+    marks.keep("older", 6)
+    with (small_disk / "ballast").open("wb", buffering=0) as ballast, pytest.raises(OSError, match="No space"):
+        while ballast.write(b"x" * 4096):
+            pass
+    marks.keep("n" * 50_000, 7)
+    assert marks.kept == MarkFile(small_disk, "w-0").kept == ("older", 6)
+    (small_disk / "ballast").unlink()
+    marks.keep("new", 8)
+    assert marks.kept == MarkFile(small_disk, "w-0").kept == ("new", 8)
+
+
+def test_a_mark_is_short(tmp_path: Path) -> None:
+    """Longer than a slot is an error of the caller's."""
+    with pytest.raises(ValueError, match="60,001 bytes"):
+        MarkFile(tmp_path, "w-0").keep("x" * 60_001, 0)
 
 
 def test_a_reader_is_right_at_every_moment_of_a_flood(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_a_gap_is_trouble_and_names_its_line(tmp_path: Path) -> None:
     writer.append(b"one\ntwo\n", 1.0)
     writer.mark(GAP, 2.0)
     writer.append(b"nine\n", 3.0)
-    assert "gap at line 2" in LogFileReader(tmp_path, "w-0").trouble()
+    assert "after line 2" in LogFileReader(tmp_path, "w-0").trouble()
 
 
 def test_a_closed_writer_drops_what_comes(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_writer_marks_gaps_and_attempts(tmp_path: Path) -> None:
             assert reader.trouble() == ""
             writer.gap(WORKER, 3.0)
         assert reader.read(0, 99) == b"half\nagain\n"
-        assert "gap at line 2" in reader.trouble()
+        assert "after line 2" in reader.trouble()
         writer.append(Replica("worker", 7), b"late\n", 4.0)
         assert "closed" in writer.trouble(Replica("worker", 7))
 

@@ -22,7 +22,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pod(tmp_path: Path) -> dict[str, str]:
-    """This machine as a pod; its service account lies in ``account``."""
+    """What makes this machine a pod; its service account lies in ``account``."""
     account = tmp_path / "account"
     account.mkdir()
     for name, text in {"token": "t0k3n", "ca.crt": "-----", "namespace": "team\n"}.items():
@@ -169,7 +169,7 @@ def test_many_contexts_are_not_all_listed(home):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a: [1", "line 1, column 7"),
+        ("a: 1\nb: }\n", "config, line 2, column "),
         ("token: s3cr3t\n  bad: indent", "The kubeconfig is not YAML"),
         ("- a\n- b", "is no kubeconfig: it is not a mapping"),
         ("contexts: {a: 1}", "contexts of the kubeconfig"),

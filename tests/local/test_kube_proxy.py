@@ -45,12 +45,20 @@ async def proxying(target: int, refuse: bytes = b"") -> AsyncIterator[Proxy]:
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await asyncio.gather(pipe(reader, back), pipe(there, writer))
 
-    made = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async def tracked(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.append(asyncio.ensure_future(serve(reader, writer)))
+        await asyncio.wait(tasks[-1:])
+
+    tasks: list[asyncio.Task[None]] = []
+    made = await asyncio.start_server(tracked, "127.0.0.1", 0)
     proxy.port = made.sockets[0].getsockname()[1]
     try:
         yield proxy
     finally:
         made.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -60,7 +68,8 @@ async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
             await writer.drain()
     except ConnectionError:
         pass
-    writer.close()
+    finally:
+        writer.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import shutil
 import ssl
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from ciao.adapters.kubeflow.apierrors import AccessError
 from ciao.adapters.kubeflow.client import Unreachable
@@ -173,3 +175,26 @@ def test_keys_leave_no_file(ca):
     before = set(temporary.glob("ciao-*")), len(list(open_.iterdir()))
     assert ssl_context(Endpoint(server="https://x"), pair) is not None
     assert (set(temporary.glob("ciao-*")), len(list(open_.iterdir()))) == before
+
+
+def test_a_stream_that_flows_can_be_left(config, ca, server, caplog):
+    """At once, and asyncio has nothing to say about it."""
+
+    async def main():
+        async def flow(request):
+            response = web.StreamResponse()
+            await response.prepare(request)
+            while True:
+                await response.write(b"x" * 65536)
+
+        async with serving(flow, server) as made:
+            kubeconfig(config, made.url, cluster={"certificate-authority-data": data(ca.certificate)})
+            async with connected(config) as cluster:
+                for _ in range(3):
+                    async with cluster.stream(PODS) as pieces:
+                        await anext(pieces)
+                await made.until(open=0)
+
+    run(main())
+    gc.collect()
+    assert not [each for each in caplog.records if each.name == "asyncio" and each.levelname == "ERROR"]

@@ -6,6 +6,7 @@ from attrs import Factory, define
 
 from ciao.core.events import LogChunk
 from ciao.core.model import Replica
+from ciao.core.ports import LogGap
 
 
 @define
@@ -13,6 +14,7 @@ class GrowingLog:
     replica: Replica
     data: bytes = b""
     times: list[float] = Factory(list)  # one per byte
+    lost: list[tuple[int, float]] = Factory(list)  # before which line, since when
     closed: bool = False
 
     def append(self, piece: bytes, at: float) -> LogChunk:
@@ -44,6 +46,14 @@ class GrowingLog:
 
     def stamps(self, first: int, count: int) -> tuple[float, ...]:
         return tuple(self.times[begin] for begin in self._begins()[first : first + count])
+
+    def gaps(self, first: int, count: int) -> tuple[LogGap, ...]:
+        stamps = self.stamps(0, self.lines)
+        return tuple(
+            LogGap(line, after, stamps[line] if line < self.lines else None)
+            for line, after in self.lost
+            if first <= line < first + count
+        )
 
     def trouble(self) -> str:
         return ""

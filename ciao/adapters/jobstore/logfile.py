@@ -138,11 +138,6 @@ class LogFileWriter:
         self._inside = self._size > 0 and os.pread(self._log, 1, self._size - 1) != b"\n"
         self._break = self._inside and self._last.kind & 0xFF != DATA and self._last.offset == self._size
 
-    @property
-    def size(self) -> int:
-        """Bytes of the log."""
-        return self._size
-
     def append(self, data: bytes, at: float) -> tuple[int, int, int, int] | None:
         """(first line, count, offset, end) of what was written, as in ``LogChunk``; None when nothing was.
 

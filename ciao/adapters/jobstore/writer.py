@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from pathlib import Path
 
 from ciao.adapters.jobstore.lock import JobLock
@@ -33,26 +31,6 @@ class DiskLogWriter:
     def gap(self, replica: Replica, at: float) -> None:
         """As ``LogFileWriter.mark``; two at one place are one."""
         self._file(replica).mark(GAP, at)
-
-    def size(self, replica: Replica) -> int:
-        """As the port says."""
-        return self._file(replica).size
-
-    def keep(self, replica: Replica, mark: str) -> None:
-        """One small file, replaced atomically: a killed process leaves the old mark or the new one."""
-        path = self._logs / f"{replica}.mark"
-        new = path.with_suffix(".new")
-        with contextlib.suppress(OSError):  # a full disk: what was kept before is older, and still right
-            new.write_text(json.dumps([mark, self.size(replica)]), encoding="utf-8")
-            new.replace(path)
-
-    def kept(self, replica: Replica) -> tuple[str, int]:
-        """As the port says; a damaged one is none."""
-        try:
-            mark, size = json.loads((self._logs / f"{replica}.mark").read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError):
-            return "", 0
-        return (str(mark), int(size)) if size <= self.size(replica) else ("", 0)
 
     def attempt(self, replica: Replica, at: float) -> None:
         """What follows is of the job's next attempt."""

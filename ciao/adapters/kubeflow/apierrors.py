@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import Any
 
 from ciao.adapters.kubeflow.phrases import shortened
@@ -95,8 +96,8 @@ def one_line(body: bytes) -> str:
     if "<" not in text:
         return shortened(text)
     title = _TITLE.search(text)
-    seen = shortened(_TAG.sub(" ", _UNSEEN.sub(" ", text)))
-    return seen or (shortened(title[1]) if title else "")
+    seen = _TAG.sub(" ", _UNSEEN.sub(" ", text)).strip() or (title[1] if title else "")
+    return shortened(unescape(seen))
 
 
 def _object(body: bytes) -> Json:

@@ -230,7 +230,10 @@ def _wire_class() -> type[Wire]:
 def _agent() -> str:
     from importlib import metadata
 
-    return f"ciao/{metadata.version('ciao-kernel')}"
+    try:
+        return f"ciao/{metadata.version('ciao-kernel')}"
+    except metadata.PackageNotFoundError:  # it runs from its source
+        return "ciao"
 
 
 def _request(

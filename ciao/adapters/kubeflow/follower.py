@@ -32,7 +32,7 @@ from ciao.adapters.kubeflow.replicawatch import STOPPED, ReplicaWatch
 from ciao.adapters.kubeflow.stopping import Stopping
 from ciao.adapters.kubeflow.troublewatch import TroubleWatch
 from ciao.adapters.kubeflow.watchcache import Change
-from ciao.core.errors import CiaoError, TargetError
+from ciao.core.errors import CiaoError
 from ciao.core.events import Exit, JobGone, LogChunk, Observation, OutcomeSeen
 from ciao.core.model import JobHandle, Replica
 from ciao.core.ports import Clock, JobStore
@@ -277,5 +277,5 @@ class Follower:
             self._spawn(self.close(error))
 
     async def _if_permitted(self, work: Coroutine[Any, Any, None]) -> None:
-        with suppress(ApiError, TargetError):
+        with suppress(ApiError, CiaoError):
             await work

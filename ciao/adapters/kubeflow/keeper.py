@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import evolve, frozen
 
-from ciao.adapters.kubeflow.apierrors import AccessError
+from ciao.adapters.kubeflow.apierrors import AccessError, Unreachable
 from ciao.adapters.kubeflow.execplugin import run_plugin
 from ciao.adapters.kubeflow.login import Credential, Fixed, Login, Plugin, Provider, TokenFile
 from ciao.adapters.kubeflow.providers import Providers
@@ -20,6 +20,9 @@ from ciao.adapters.kubeflow.providers import Providers
 _REREAD = 60.0  # seconds; a pod's token is written anew long before it expires
 _SOON = 5.0  # seconds in which neither a refusal nor a lost connection is looked into again
 _LOGIN = "Log in again as you do for kubectl (`kubectl auth whoami` shows whether it worked), then run the cell again."
+
+
+_CLOSED = Unreachable("The connection to the cluster was closed.", sent=False, passing=False)
 
 
 @frozen(eq=False)
@@ -87,7 +90,7 @@ class Keeper:
         return self.held.login.endpoint != used.login.endpoint
 
     async def close(self) -> None:
-        """End a renewal that goes on."""
+        """End a renewal that goes on; Unreachable for those who wait for it."""
         if self._renewal is not None:
             self._renewal.cancel()
             await asyncio.gather(self._renewal, return_exceptions=True)
@@ -101,7 +104,14 @@ class Keeper:
         if self._renewal is None:
             self._renewal = asyncio.ensure_future(self._renewed(look))
             self._renewal.add_done_callback(self._over)
-        await asyncio.shield(self._renewal)
+        renewal = self._renewal
+        try:
+            await asyncio.shield(renewal)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if renewal.cancelled() and task is not None and not task.cancelling():
+                raise _CLOSED from None  # it was the renewal that was cancelled, not who waits for it
+            raise
 
     def _over(self, renewal: asyncio.Task[None]) -> None:
         self._renewal = None

@@ -63,13 +63,15 @@ class _Long:
 class LogCursor:
     """One container instance's log. Call ``begin``, ``feed`` …, ``end`` for each read, in this order.
 
-    ``fresh``: the present read has brought something new. ``complete``: there is nothing more to read.
+    ``fresh``: the present read has brought something new. ``holds``: the last one has shown something that had been
+    received, or that there is nothing at all. ``complete``: there is nothing more to read.
     """
 
     _received: Received
     _begun: int | None
     _given: int
     fresh: bool = False
+    holds: bool = False
     complete: bool = False
     # of the present read:
     _half: bytes = b""  # the unfinished line, with its time
@@ -128,7 +130,8 @@ class LogCursor:
             self._half = b""
         if self._opening is not None and not cut:
             self._stray(self._opening)
-        if terminated and not cut and not self.fresh and self._half == self._left and self._holds():
+        self.holds = self._shows()
+        if terminated and not cut and self.holds and not self.fresh and self._half == self._left:
             self._release(self._half)
             self.complete = True
         elif self._half:
@@ -243,7 +246,7 @@ class LogCursor:
         self._strays, self._opening = True, None
         self._out.append(Stray(text[:_STRAY]))
 
-    def _holds(self) -> bool:
+    def _shows(self) -> bool:
         """The read has shown something that we have, or there is nothing at all."""
         if self._overlap or stamped(self._half) is not None:
             return True

@@ -137,35 +137,26 @@ async def _make_room(api: Api, objects: Objects, former: Json) -> None:
 
 
 async def _until_gone(api: Api, objects: Objects, uid: str) -> None:
-    gone = asyncio.Event()
-    present: set[str] = set()
+    gone, present = asyncio.Event(), set[str]()
 
     def tell(change: Change) -> None:
-        if change.kind == "gone":
-            present.discard(change.object["metadata"]["uid"])
-        else:
-            present.add(change.object["metadata"]["uid"])
+        (present.discard if change.kind == "gone" else present.add)(facts.uid(change.object))
         if uid not in present:
             gone.set()
 
-    def synced() -> None:
-        if uid not in present:
-            gone.set()
-
-    path = paths.jobs(objects.namespace, objects.plural)
-    watching = asyncio.ensure_future(Reflector(api, path, fields=f"metadata.name={objects.name}").run(tell, synced))
+    jobs = Reflector(api, paths.jobs(objects.namespace, objects.plural), fields=f"metadata.name={objects.name}")
     try:
-        async with asyncio.timeout(_GONE):
-            await gone.wait()
+        async with asyncio.timeout(_GONE), jobs.started(tell):
+            if uid in present:
+                gone.clear()
+                await gone.wait()
     except TimeoutError:
         raise TargetError(
             f"The former {objects.name} does not go away: its pods in {objects.namespace} have not ended after "
             f"{_GONE:.0f} s. Choose another %name, or look at them with kubectl."
         ) from None
-    finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError, Exception):
-            await watching
+    except ApiError as error:
+        raise refusal(error) from error
 
 
 async def _delete(api: Api, objects: Objects, job: Json, propagation: str = "Background") -> None:

@@ -24,7 +24,7 @@ from ciao.adapters.kubeflow.reflector import Reflector
 from ciao.adapters.kubeflow.shortage import shortage
 from ciao.adapters.kubeflow.troubles import PATIENCE, Trouble, detail, job_trouble, news, pod_trouble
 from ciao.adapters.kubeflow.watchcache import Change
-from ciao.core.errors import TargetError
+from ciao.core.errors import CiaoError, TargetError
 from ciao.core.events import Observation, Phase, TroubleSeen
 from ciao.core.model import JobHandle, Replica
 
@@ -166,7 +166,7 @@ class TroubleWatch:
             watching.cancel()
 
     async def _if_permitted(self, events: Reflector) -> None:
-        with suppress(ApiError, TargetError):
+        with suppress(ApiError, CiaoError):
             await events.run(self._see_event)
 
     def _see_event(self, change: Change) -> None:

@@ -11,9 +11,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -31,7 +33,9 @@ _WHOLE = 4  # times ``answer``: an answer that drips for longer than that is non
 _IDLE = 30.0  # seconds that an unused connection is kept
 _BUFFER = 1 << 20  # bytes read ahead of a stream's reader
 _HEADER = 1 << 16
-_QUOTED = "/%:@!$&'()*+,;=~"  # what is left as it is in a path
+_LARGE = 1 << 20
+_SAFE = "/%:@!$&'()*+,;=~"  # what is left as it is in a path
+_DOTS = re.compile(r"(?<=/)\.\.?(?=/|$)")
 _ERROR = 1 << 20  # bytes of a refusal
 _ALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPALIVE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3))
 
@@ -72,9 +76,13 @@ class Pieces:
             self._lost.add_done_callback(self._lose)
 
     def close(self) -> None:
-        """End the connection, unless the stream came to its end."""
+        """End the connection, unless the stream came to its end; at once, since TLS's farewell would be in vain."""
         if self._lost is not None:
             self._lost.remove_done_callback(self._lose)
+            self._lost.add_done_callback(_heard)
+        connection = self._response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
         self._response.close()
 
     def __aiter__(self) -> Pieces:
@@ -141,6 +149,7 @@ class Wire:
     async def close(self) -> None:
         """Close all connections; who waits for an answer is told."""
         await self._session.close()
+        await asyncio.sleep(0)  # sockets are closed in the loop's next turn, and this may be its last
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -152,8 +161,8 @@ class Wire:
         secure = self._secured(used)
         return await self._session.request(
             request.verb,
-            URL(f"{endpoint.server}{quote(request.path, safe=_QUOTED)}{query}", encoded=True),
-            data=request.body,
+            URL(f"{endpoint.server}{_quoted(request.path)}{query}", encoded=True),
+            data=_sent(request.body),
             headers=[*_headers(request, used), ("Accept-Encoding", encoding)],
             ssl=True if secure is None else secure,
             server_hostname=endpoint.server_name or None,
@@ -169,6 +178,22 @@ class Wire:
         if self._secure is None or self._secure[0] != key:
             self._secure = key, ssl_context(*key)
         return self._secure[1]
+
+
+def _quoted(path: str) -> str:
+    """Without what would lead elsewhere: a namespace is ``..`` as soon as somebody types it."""
+    return _DOTS.sub(lambda found: found[0].replace(".", "%2E"), quote(path, safe=_SAFE))
+
+
+def _sent(body: bytes | None) -> bytes | BytesIO | None:
+    """In pieces when it is large, so that the loop goes on meanwhile."""
+    return BytesIO(body) if body is not None and len(body) > _LARGE else body
+
+
+def _heard(lost: asyncio.Future[None]) -> None:
+    """Somebody has seen the exception, so that asyncio does not log it."""
+    if not lost.cancelled():
+        lost.exception()
 
 
 def _headers(request: Request, used: Pass) -> list[tuple[str, str]]:

@@ -19,8 +19,10 @@ class MemoryLog:
         self._data = bytearray()
         self._starts: list[int] = []
         self._stamps: list[float] = []
-        self.why = self.incomplete = ""
-        self.kept = "", 0
+        self._gaps: list[tuple[int, float]] = []
+        self._break = False
+        self.mark = ("", 0)
+        self.why = ""
 
     @property
     def size(self) -> int:
@@ -74,7 +76,9 @@ class MemoryLog:
         return tuple(self._stamps[first : first + count])
 
     def trouble(self) -> str:
-        return self.why or self.incomplete
+        if self._gaps and not self.why:
+            return f"lines may be missing in this log, after line {self._gaps[0][0]:,}"
+        return self.why
 
     def close(self) -> None:
         """Nothing to release."""
@@ -109,20 +113,6 @@ class MemoryLogWriter:
 
     def trouble(self, replica: Replica) -> str:
         return self._log(replica).why
-
-    def gap(self, replica: Replica, at: float) -> None:
-        log = self._log(replica)
-        log.incomplete = log.incomplete or f"the log of {replica} has a gap"
-
-    def size(self, replica: Replica) -> int:
-        return self._log(replica).size
-
-    def keep(self, replica: Replica, mark: str) -> None:
-        log = self._log(replica)
-        log.kept = mark, log.size
-
-    def kept(self, replica: Replica) -> tuple[str, int]:
-        return self._log(replica).kept
 
 
 class MemoryJobStore:

@@ -1,0 +1,197 @@
+"""One read of a container's log: from the API through the cursor into the sink, and how it ended.
+
+Where a followed read falls behind, a plain one is opened beside it, since that brings more lines a second. It takes
+over only if its file goes on from where the other one is: for a followed read, and for that alone, the kubelet still
+holds a file open that was rotated away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from ciao.adapters.kubeflow.apierrors import ApiError
+from ciao.adapters.kubeflow.logcursor import LogCursor
+from ciao.adapters.kubeflow.logpace import Pace
+from ciao.adapters.kubeflow.logpieces import Gap, Piece, Text
+from ciao.adapters.kubeflow.logreceived import Position
+from ciao.adapters.kubeflow.stamps import rfc3339
+from ciao.core.errors import TargetError, UserError
+
+BATCH = 1 << 18
+"""Bytes that are taken at once."""
+LINGER = 3.0
+"""Seconds of silence that end a followed read of a container that has ended, and any of a pod that is gone."""
+PLAIN = 30.0
+"""Seconds of silence that end a plain read."""
+_FLOW = 0.02  # seconds: pieces that follow each other faster are collected so long
+_AGAIN = 5.0  # seconds between two plain reads beside a followed one
+
+
+class Reads(Protocol):
+    """What is asked of the client."""
+
+    def stream(
+        self, path: str, *, idle: float | None = None, **params: str
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]: ...
+
+
+class Sink(Protocol):
+    """Where it goes. ``over``: there is nothing to read any more; ``open``: what is taken is not dropped."""
+
+    over: bool
+    open: bool
+
+    def take(self, pieces: Sequence[Piece], position: Position, *, over: bool = False) -> None: ...
+
+    def trouble(self, message: str) -> None: ...
+
+
+class End(enum.Enum):
+    """How a read ended. OVERTAKEN: by a plain one, which has come to its end. DOUBTED: it may skip lines from here."""
+
+    EOF = "eof"
+    BROKEN = "broken"
+    REFUSED = "refused"
+    SILENT = "silent"
+    DOUBTED = "doubted"
+    OVERTAKEN = "overtaken"
+    USELESS = "useless"
+
+
+class LogRead:
+    """The reads of one container's log, one after the other. ``ended``: the container; ``gone``: the pod."""
+
+    def __init__(
+        self, api: Reads, path: str, container: str, sink: Sink, position: Position | None, *, now: Callable[[], float]
+    ) -> None:
+        self.cursor, self.pace = LogCursor.at(position), Pace()
+        self.ended = self.gone = False
+        self.error: ApiError | None = None
+        """With which the last read was refused."""
+        self._api, self._path, self._container, self._sink, self._now = api, path, container, sink, now
+        self._limit: asyncio.Timeout | None = None
+        self._follows = False
+        self._came = -math.inf
+
+    def hasten(self) -> None:
+        """``ended`` or ``gone`` has changed: what still comes must come soon."""
+        if self._limit is not None and (self._follows or self.gone):
+            self._wait(LINGER)
+
+    async def read(self, *, plain: bool) -> End:
+        """One read, from the cursor on."""
+        ended, self._follows = self.ended, not plain
+        self.cursor.begin()
+        self.pace.begin(clock())
+        end = await self._request(plain=plain)
+        self._follows = False
+        if end is not End.OVERTAKEN:
+            self._take(self.cursor.end(cut=end is not End.EOF, terminated=ended))
+        return end
+
+    def finish(self, pieces: Sequence[Piece] = ()) -> None:
+        """These are the last."""
+        self._sink.take(pieces, self.cursor.position, over=True)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    async def _request(self, *, plain: bool, beside: bool = False) -> End:
+        outer, self.error = self._limit, None
+        params = {"container": self._container, "timestamps": "true"}
+        if not plain:
+            params["follow"] = "true"
+        if self.cursor.since is not None:
+            params["sinceTime"] = rfc3339(self.cursor.since)
+        try:
+            async with (
+                asyncio.timeout(PLAIN) as self._limit,
+                self._api.stream(self._path, idle=None, **params) as pieces,
+            ):
+                return await (self._plain(pieces, beside=beside) if plain else self._followed(pieces))
+        except TimeoutError:
+            return End.SILENT
+        except ApiError as error:
+            self.error = error
+            return End.REFUSED
+        except (TargetError, UserError):
+            return End.BROKEN
+        finally:
+            self._limit = outer
+
+    async def _followed(self, pieces: AsyncIterator[bytes]) -> End:
+        self._wait(self.pace.patience(clock()))
+        tried = -math.inf
+        async for data in pieces:
+            now = clock()
+            good = self.pace.believed(data, now, self._now())
+            await self._feed(data[:good])
+            if good < len(data) or not self._sink.open:
+                return End.DOUBTED
+            if self.pace.behind(now) and not self.ended and now - tried > _AGAIN:
+                tried = now
+                if await self._overtake():
+                    return End.OVERTAKEN
+            self._wait(LINGER if self.ended else self.pace.patience(now))
+            await self._collect()
+        return End.EOF
+
+    async def _plain(self, pieces: AsyncIterator[bytes], *, beside: bool = False) -> End:
+        async for data in pieces:
+            self._wait(LINGER if self.gone else PLAIN)
+            self.pace.heard(data, clock(), self._now())
+            if not await self._feed(data, wary=beside and not self.cursor.fresh):
+                return End.USELESS
+            if not self._sink.open:
+                return End.BROKEN
+            await self._collect()
+        return End.EOF
+
+    async def _overtake(self) -> bool:
+        """Read plainly beside the followed read, which waits; False: that goes on as if nothing had been."""
+        assert self._limit is not None
+        self._limit.reschedule(None)
+        followed, self.cursor = self.cursor, LogCursor.at(self.cursor.position)
+        self.cursor.begin()
+        end = await self._request(plain=True, beside=True)
+        if self.cursor.fresh:
+            self._take(self.cursor.end(cut=end is not End.EOF))
+            return True
+        self.cursor = followed
+        return False
+
+    async def _feed(self, data: bytes, *, wary: bool = False) -> bool:
+        """False, and nothing of it is taken, for what is ``wary`` of a gap and meets one."""
+        for place in range(0, len(data), BATCH):
+            if place:
+                await asyncio.sleep(0)  # the other replicas have their turn
+            pieces = self.cursor.feed(data[place : place + BATCH])
+            if wary and any(isinstance(each, Gap) for each in pieces):
+                self.cursor.fresh = False
+                return False
+            self._take(pieces)
+        return True
+
+    def _take(self, pieces: Sequence[Piece]) -> None:
+        if pieces:
+            self.pace.grew(sum(len(each.data) for each in pieces if isinstance(each, Text)), clock())
+            self._sink.take(pieces, self.cursor.position)
+
+    async def _collect(self) -> None:
+        """While pieces follow one another, the connection collects them: they become few batches."""
+        now, former = clock(), self._came
+        await asyncio.sleep(_FLOW if now - former < 2 * _FLOW else 0)
+        self._came = clock()
+
+    def _wait(self, seconds: float) -> None:
+        assert self._limit is not None
+        self._limit.reschedule(clock() + seconds)
+
+
+def clock() -> float:
+    """Monotonic seconds."""
+    return asyncio.get_running_loop().time()
