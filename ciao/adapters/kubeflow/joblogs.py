@@ -19,7 +19,7 @@ from ciao.adapters.kubeflow.logsink import LogSink
 from ciao.adapters.kubeflow.logtail import LogTail
 from ciao.adapters.kubeflow.podfacts import PodFacts
 from ciao.core.errors import StoreError
-from ciao.core.events import Observation
+from ciao.core.events import LogTrouble, Observation
 from ciao.core.model import JobHandle, Replica
 from ciao.core.ports import Clock, JobStore, LogWriter
 
@@ -108,6 +108,15 @@ class JobLogs:
     # -- reading here ----------------------------------------------------------------------------
 
     async def _read(self, reading: _Reading) -> None:
+        """To its end; whatever goes wrong with a log must be told, and must not keep its job from ending."""
+        try:
+            await self._read_on(reading)
+        except Exception as error:  # noqa: BLE001
+            why = f"its log cannot be read on: {type(error).__name__}: {error}"
+            self._tell(LogTrouble(reading.replica, why, self._clock.now()))
+        reading.finish()
+
+    async def _read_on(self, reading: _Reading) -> None:
         for former in self._readings[: self._readings.index(reading)]:
             if former.replica == reading.replica:
                 await former.after.wait()
@@ -129,7 +138,6 @@ class JobLogs:
         elif reading.ended:
             reading.log.terminated()
         await reading.log.run()
-        reading.finish()
 
     # -- following another process ---------------------------------------------------------------
 

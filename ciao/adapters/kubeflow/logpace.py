@@ -144,5 +144,5 @@ def _forward(data: bytes) -> Iterator[int]:
 def _backward(data: bytes) -> Iterator[int]:
     place = len(data)
     while place > 0:
-        place = data.rfind(b"\n", 0, place - 1) + 1 if place < len(data) else data.rfind(b"\n") + 1
+        place = data.rfind(b"\n", 0, place - 1) + 1
         yield place
