@@ -139,6 +139,15 @@ def _start(case: Case) -> str:
     return f"it could not be started{': ' + case.end.message if case.end.message else ''} (exit code {case.end.code})"
 
 
+def _killed(case: Case) -> str:
+    """A runtime under load may miss that it was for memory (containerd: the event comes after the end)."""
+    if case.memory:
+        return (
+            f"Not by Ciao: most likely it ran out of memory (limit {case.memory}). Give it more with %memory, {SMALLER}"
+        )
+    return f"Not by Ciao: usually the system had no memory left. Set a limit with %memory, {SMALLER}"
+
+
 # -- the table ----------------------------------------------------------------------------------------
 
 _NO_REMEDY = _always("")
@@ -196,7 +205,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         _code(137),
         _signal("SIGKILL", "it was killed"),
-        _always(f"Not by Ciao: usually the system had no memory left. Set a limit with %memory, {SMALLER}"),
+        _killed,
     ),
     Row(_code(143), _signal("SIGTERM", "it was asked to end"), _always("Not by Ciao: somebody else sent SIGTERM.")),
     Row(

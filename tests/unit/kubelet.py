@@ -1,10 +1,10 @@
-"""A container's log on its node, as the log API shows it: files that grow and rotate, reads from a second on."""
+"""A container's log on its node, as the log API shows it: files that grow and rotate, plain and followed reads."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from attrs import Factory, define
+from attrs import Factory, define, frozen
 
 SECOND = 10**9
 BEGIN = 1_753_000_000 * SECOND
@@ -16,55 +16,76 @@ def stamp(at: int) -> bytes:
     return f"{moment}.{at % SECOND:09}Z ".encode()
 
 
-@define
-class Line:
-    """``parts``: (time, text); a line that is not ``whole`` has no newline yet."""
+@frozen
+class Entry:
+    """What the runtime appends at once: a line, or a part of one that goes on in the next entry."""
 
-    parts: list[tuple[int, bytes]]
-    whole: bool = False
-
-    @property
-    def at(self) -> int:
-        return self.parts[0][0]
+    at: int
+    text: bytes
+    whole: bool
 
     @property
-    def text(self) -> bytes:
-        return b"".join(text for _, text in self.parts) + b"\n" * self.whole
-
-    @property
-    def key(self) -> tuple[int, bytes]:
-        return self.at, self.text
+    def data(self) -> bytes:
+        """What the container printed."""
+        return self.text + b"\n" * self.whole
 
 
 @define
 class NodeLog:
-    """``lines`` are all that were ever written; the current file begins with line ``first``."""
+    """``entries`` are all that were ever written; each file begins with one of ``files``, the last is the current."""
 
-    lines: list[Line] = Factory(list)
-    first: int = 0
+    entries: list[Entry] = Factory(list)
+    files: list[int] = Factory(lambda: [0])
 
     def write(self, at: int, text: bytes, *, whole: bool = True) -> None:
-        """One entry: a line, a part of one, or the rest of one that is not whole."""
-        if not self.lines or self.lines[-1].whole:
-            self.lines.append(Line([]))
-        self.lines[-1].parts.append((at, text))
-        self.lines[-1].whole = whole
+        self.entries.append(Entry(at, text, whole))
 
     def rotate(self) -> None:
         """The current file is renamed away."""
-        self.first = len(self.lines)
+        self.files.append(len(self.entries))
 
     def read(self, since: int | None, strays: dict[int, bytes] | None = None) -> bytes:
-        """What a read that begins now gives, to its end; ``strays``: the kubelet's own lines, before which line."""
-        earliest = 0 if since is None else since * SECOND
+        """A plain read that begins now, to its end; ``strays``: the kubelet's own lines, before which entry."""
+        return Follow(self, since, strays or {}).more()
+
+    @property
+    def data(self) -> bytes:
+        """All that the container printed."""
+        return b"".join(each.data for each in self.entries)
+
+
+@define
+class Follow:
+    """A followed read: ``more`` gives what has come since, over one rotation."""
+
+    log: NodeLog
+    since: int | None
+    strays: dict[int, bytes] = Factory(dict)
+    file: int = -1
+    next: int = 0
+    begins: bool = True  # a line begins
+
+    def __attrs_post_init__(self) -> None:
+        self.file = len(self.log.files) - 1
+        self.next = self.log.files[-1]
+
+    def more(self, *, running: bool = True) -> bytes:
+        """Not ``running``: to the end of the file that is open, and then it ends."""
+        out = self._to_end()
+        if running and self.file < len(self.log.files) - 1:
+            self.file, self.next = len(self.log.files) - 1, self.log.files[-1]
+            out += self._to_end()
+        return out
+
+    def _to_end(self) -> bytes:
+        files = [*self.log.files, len(self.log.entries)]
         out = []
-        for number, line in enumerate(self.lines[self.first :], self.first):
-            if strays and number in strays:
-                out.append(strays[number])
-            if line.at >= earliest:
-                out.append(stamp(line.at) + line.text)
-            else:  # the parts that are late enough, without a time
-                out.append(b"".join(text for at, text in line.parts if at >= earliest))
-                if line.parts[-1][0] >= earliest and line.whole:
-                    out.append(b"\n")
+        for number in range(self.next, files[self.file + 1]):
+            entry = self.log.entries[number]
+            if self.begins and number in self.strays:
+                out.append(self.strays[number])
+            if self.since is None or entry.at >= self.since * SECOND:
+                out.append((stamp(entry.at) if self.begins else b"") + entry.data)
+            self.begins = entry.whole
+        self.next = files[self.file + 1]
         return b"".join(out)

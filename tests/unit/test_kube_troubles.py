@@ -6,7 +6,7 @@ import pytest
 
 from ciao.adapters.kubeflow import pulls, scheduling
 from ciao.adapters.kubeflow.facts import created
-from ciao.adapters.kubeflow.troubles import PATIENCE, Trouble, detail, news, pod_trouble
+from ciao.adapters.kubeflow.troubles import PATIENCE, Trouble, detail, news, pod_trouble, waits_for_master
 from ciao.core.model import Replica
 from ciao.core.remedies import TROUBLES
 
@@ -310,6 +310,12 @@ def test_words_of_other_schedulers(message: str, said: tuple[str, str]) -> None:
 def test_what_a_pod_is_doing(name: str, said: str) -> None:
     """For the board; nothing of pods that run or are over."""
     assert detail(pod(name), "pytorch") == said
+
+
+@pytest.mark.parametrize("name", ["new", "creating", "pull-404", "waiting-for-master", "running"])
+def test_whose_events_say_nothing_more(name: str) -> None:
+    """A worker's that waits for its master: all the rest of it is there."""
+    assert waits_for_master(pod(name)) == (name == "waiting-for-master")
 
 
 def test_other_init_containers() -> None:

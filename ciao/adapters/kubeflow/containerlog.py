@@ -10,7 +10,8 @@ What comes after a read depends on how that ended:
 | followed | silence (``logpace``)                        | followed anew                                    |
 | followed | doubted: it may skip lines                   | plain                                            |
 | followed | EOF                                          | plain, once the container's end is told, or soon |
-| plain    | EOF, and the container had ended before it   | plain, until one brings nothing new              |
+| plain    | EOF, and the container had ended before it   | plain, until one brings nothing new: of the last |
+|          |                                              | lines alone, if they reach back so far           |
 | plain    | EOF, also of one that overtook a followed one| followed; or plain, while it is still behind     |
 
 So a container that ends as most do costs two requests. An ended container's log that cannot be read (its node is gone,
@@ -56,6 +57,7 @@ class ContainerLog:
         self._step = 0.75 + zlib.crc32(path.encode()) / 2**33  # not in step with the other replicas
         self._news = asyncio.Event()
         self._tries = 0
+        self._rested = False  # the last read went to its end
         self._failing: float | None = None  # since when nothing of the log was shown
         self._told = False
 
@@ -81,7 +83,9 @@ class ContainerLog:
                 return read.finish(read.cursor.lost())
             ended = read.ended
             plain = self._plain or ended
-            end = await read.read(plain=plain)
+            check = ended and self._rested
+            end = await (read.check() if check else read.read(plain=plain))
+            self._rested = end is End.EOF
             self._judge(end)
             if read.cursor.complete:
                 return read.finish()
@@ -93,7 +97,9 @@ class ContainerLog:
         fresh, pace = self._read.cursor.fresh, self._read.pace
         if fresh:
             self._tries = 0
-        if end is End.SILENT and not plain:
+        if end is End.USELESS:
+            self._plain = True
+        elif end is End.SILENT and not plain:
             self._plain = False
             pace.renewed()
         elif end is End.DOUBTED:
@@ -102,7 +108,7 @@ class ContainerLog:
             self._plain = pace.flows(clock()) and not pace.caught_up
         elif end is End.EOF and not plain:
             self._plain = True
-            if not pace.flows(clock()):
+            if not pace.flows(clock()) and self._read.ended == ended:
                 await self._news_within(_NOTICE)
         else:
             self._plain = plain and end is not End.EOF

@@ -24,7 +24,7 @@ from attrs import define
 from ciao.adapters.kubeflow.stamps import SECOND, stamped
 
 JUMP, SETTLED = 2.5, 2.0
-BEHIND, CAUGHT_UP = 2.0, 0.5
+BEHIND, CAUGHT_UP = 4.0, 0.5
 """Seconds that lines come later than they could."""
 _TOGETHER = 1.0
 _FILE = 4 << 20  # bytes of text in a file that is rotated (containerLogMaxSize, 10 MiB): half of it is times
@@ -142,7 +142,9 @@ def _forward(data: bytes) -> Iterator[int]:
 
 
 def _backward(data: bytes) -> Iterator[int]:
-    place = len(data)
-    while place > 0:
-        place = data.rfind(b"\n", 0, place - 1) + 1
-        yield place
+    end = len(data)
+    while True:
+        end = data.rfind(b"\n", 0, end)
+        yield end + 1
+        if end < 0:
+            return

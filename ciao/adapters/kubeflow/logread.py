@@ -25,11 +25,14 @@ from ciao.core.errors import TargetError, UserError
 BATCH = 1 << 18
 """Bytes that are taken at once."""
 LINGER = 3.0
-"""Seconds of silence that end a followed read of a container that has ended, and any of a pod that is gone."""
+"""Seconds of silence that end a followed read of a container that has ended."""
+GONE = 1.0
+"""Seconds of silence that end any read of a pod that is gone."""
 PLAIN = 30.0
 """Seconds of silence that end a plain read."""
 _FLOW = 0.02  # seconds: pieces that follow each other faster are collected so long
 _AGAIN = 5.0  # seconds between two plain reads beside a followed one
+_TAIL = "200"  # lines that show whether there are more than we have
 
 
 class Reads(Protocol):
@@ -81,7 +84,7 @@ class LogRead:
     def hasten(self) -> None:
         """``ended`` or ``gone`` has changed: what still comes must come soon."""
         if self._limit is not None and (self._follows or self.gone):
-            self._wait(LINGER)
+            self._wait(GONE if self.gone else LINGER)
 
     async def read(self, *, plain: bool) -> End:
         """One read, from the cursor on."""
@@ -94,15 +97,19 @@ class LogRead:
             self._take(self.cursor.end(cut=end is not End.EOF, terminated=ended))
         return end
 
+    async def check(self) -> End:
+        """Read the last lines of a container that has ended; USELESS: they do not reach back to what we have."""
+        return await self._try(terminated=True, tailLines=_TAIL)
+
     def finish(self, pieces: Sequence[Piece] = ()) -> None:
         """These are the last."""
         self._sink.take(pieces, self.cursor.position, over=True)
 
     # -- inside ----------------------------------------------------------------------------------
 
-    async def _request(self, *, plain: bool, beside: bool = False) -> End:
+    async def _request(self, *, plain: bool, wary: bool = False, **params: str) -> End:
         outer, self.error = self._limit, None
-        params = {"container": self._container, "timestamps": "true"}
+        params |= {"container": self._container, "timestamps": "true"}
         if not plain:
             params["follow"] = "true"
         if self.cursor.since is not None:
@@ -112,7 +119,7 @@ class LogRead:
                 asyncio.timeout(PLAIN) as self._limit,
                 self._api.stream(self._path, idle=None, **params) as pieces,
             ):
-                return await (self._plain(pieces, beside=beside) if plain else self._followed(pieces))
+                return await (self._plain(pieces, wary=wary) if plain else self._followed(pieces))
         except TimeoutError:
             return End.SILENT
         except ApiError as error:
@@ -122,6 +129,18 @@ class LogRead:
             return End.BROKEN
         finally:
             self._limit = outer
+
+    async def _try(self, *, terminated: bool = False, **params: str) -> End:
+        """A plain read that may begin anywhere; USELESS, and as if it had not been: behind what we have."""
+        former, self.cursor = self.cursor, self.cursor.scout()
+        self.cursor.begin()
+        end = await self._request(plain=True, wary=True, **params)
+        last = self.cursor.end(cut=end is not End.EOF, terminated=terminated)
+        if self.cursor.fresh or self.cursor.complete:
+            self._take(last)
+            return end
+        self.cursor = former
+        return End.USELESS if end is End.EOF else end
 
     async def _followed(self, pieces: AsyncIterator[bytes]) -> End:
         self._wait(self.pace.patience(clock()))
@@ -140,11 +159,11 @@ class LogRead:
             await self._collect()
         return End.EOF
 
-    async def _plain(self, pieces: AsyncIterator[bytes], *, beside: bool = False) -> End:
+    async def _plain(self, pieces: AsyncIterator[bytes], *, wary: bool) -> End:
         async for data in pieces:
-            self._wait(LINGER if self.gone else PLAIN)
+            self._wait(GONE if self.gone else PLAIN)
             self.pace.heard(data, clock(), self._now())
-            if not await self._feed(data, wary=beside and not self.cursor.fresh):
+            if not await self._feed(data, wary=wary and not self.cursor.fresh):
                 return End.USELESS
             if not self._sink.open:
                 return End.BROKEN
@@ -155,14 +174,9 @@ class LogRead:
         """Read plainly beside the followed read, which waits; False: that goes on as if nothing had been."""
         assert self._limit is not None
         self._limit.reschedule(None)
-        followed, self.cursor = self.cursor, LogCursor.at(self.cursor.position)
-        self.cursor.begin()
-        end = await self._request(plain=True, beside=True)
-        if self.cursor.fresh:
-            self._take(self.cursor.end(cut=end is not End.EOF))
-            return True
-        self.cursor = followed
-        return False
+        followed = self.cursor
+        await self._try()
+        return self.cursor is not followed
 
     async def _feed(self, data: bytes, *, wary: bool = False) -> bool:
         """False, and nothing of it is taken, for what is ``wary`` of a gap and meets one."""

@@ -82,6 +82,10 @@ class Received:
             return self.horizon is not None
         return any(key >> 32 == at for key, count in self._expected.items() if count)
 
+    def is_near(self, at: int) -> bool:
+        """A line that follows it may have been received."""
+        return self.latest is not None and at <= self.latest + DISORDER
+
     def add(self, times: Sequence[int], lines: Sequence[bytes]) -> None:
         """These lines, which follow the last one, are received."""
         bound = self._bound(max(times))

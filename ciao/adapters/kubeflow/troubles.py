@@ -86,6 +86,11 @@ def pod_trouble(pod: Json, now: float, *, container: str = "", job: str = "", ma
     return Trouble(replica=replica, reason=found.reason, message=found.message, at=now, vague=found.vague)
 
 
+def waits_for_master(pod: Json) -> bool:
+    """Nothing but the operator's own init container keeps it, so no event could say more."""
+    return facts.state(facts.container_status(pod, INIT))[0] == "running"
+
+
 def detail(pod: Json, container: str = "") -> str:
     """What a pod that waits is doing, in a few words; "" for one that runs or has ended."""
     if facts.is_terminal(pod) or facts.state(_main(pod, container))[0] in ("running", "terminated"):

@@ -22,7 +22,15 @@ from ciao.adapters.kubeflow.jobfacts import JobFacts
 from ciao.adapters.kubeflow.podfacts import PodFacts
 from ciao.adapters.kubeflow.reflector import Reflector
 from ciao.adapters.kubeflow.shortage import shortage
-from ciao.adapters.kubeflow.troubles import PATIENCE, Trouble, detail, job_trouble, news, pod_trouble
+from ciao.adapters.kubeflow.troubles import (
+    PATIENCE,
+    Trouble,
+    detail,
+    job_trouble,
+    news,
+    pod_trouble,
+    waits_for_master,
+)
 from ciao.adapters.kubeflow.watchcache import Change
 from ciao.core.errors import CiaoError, TargetError
 from ciao.core.events import Observation, Phase, TroubleSeen
@@ -157,13 +165,16 @@ class TroubleWatch:
     async def _look(self, replica: Replica, uid: str) -> None:
         await asyncio.sleep(_SLOW)
         events = Reflector(self._api, paths.events(self._handle.namespace), fields=f"involvedObject.uid={uid}")
-        watching = self._spawn(self._if_permitted(events))
+        watching: asyncio.Task[None] | None = None
         try:
             while replica in self._pods:
+                if watching is None and not waits_for_master(self._pods[replica]):
+                    watching = self._spawn(self._if_permitted(events))
                 await asyncio.sleep(PATIENCE)
                 self._judge(replica, self._pods[replica])
         finally:
-            watching.cancel()
+            if watching is not None:
+                watching.cancel()
 
     async def _if_permitted(self, events: Reflector) -> None:
         with suppress(ApiError, CiaoError):
