@@ -14,10 +14,10 @@ ARGS ?=
 
 need = @$(PYTHON) tools/environment.py --venv $(VENV)
 
-.PHONY: help demo lab test e2e check coverage bench pictures clean
+.PHONY: help demo lab test e2e e2e-faults check coverage bench bench-cluster pictures clean
 
 help:  ## this list
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 demo:  ## train a network on three processes from a notebook cell, and look at what failures say
 	$(need) demo torch
@@ -31,10 +31,13 @@ test:  ## all tests: the core, real processes on this machine, a real kernel
 	$(need) test torch
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-e2e:  ## the end-to-end tests alone: a real kernel process, and the demo's notebooks run in it
-	$(need) test demo torch
-	@$(BIN)/python -m pytest tests/kernel $(ARGS)
-	@$(BIN)/python tools/demo.py
+e2e:  ## notebooks against a real cluster, which is made in Docker for it (needs docker, kind, kubectl; minutes)
+	$(need) test e2e torch
+	@$(BIN)/python -m pytest tests/e2e/cases -n 3 --dist worksteal -rs $(ARGS)
+
+e2e-faults:  ## the same with things that go wrong: connections, tokens, the apiserver, the operator, pods, log files
+	$(need) test e2e torch
+	@$(BIN)/python -m pytest tests/e2e/faults -n 2 --dist worksteal -rs $(ARGS)
 
 check:  ## ruff, mypy --strict, the walls between the layers
 	$(need) lint test
@@ -50,6 +53,10 @@ coverage:  ## the core's coverage by branch; at least 98 %
 bench:  ## what Ciao costs against plain ipykernel, a shell script and torchrun, measured here (minutes)
 	$(need) bench torch
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-cluster:  ## what Ciao costs on a cluster, beside kubectl; makes the cluster as e2e does (minutes)
+	$(need) test e2e bench
+	@$(BIN)/python -m bench --cluster $(ARGS)
 
 pictures:  ## the screenshots of README.md, taken in JupyterLab (needs Chromium)
 	$(need) pictures torch

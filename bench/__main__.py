@@ -3,6 +3,8 @@
     python -m bench                    all of it (minutes)
     python -m bench --only flood       what has "flood" in its name
     python -m bench --quick --write    few repetitions; the table also into bench/RESULTS.md
+    python -m bench --cluster          what needs a cluster (minutes); one is made as tests/e2e makes it, or
+                                       CIAO_E2E_CONTEXT names one
 
 Exit code 1 when a goal is missed or a measurement fails.
 """
@@ -14,13 +16,15 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import psutil
 
-from bench import flood, interrupt, many, small, start
+from bench import flood, interrupt, many, results, small, start
 from bench.measure import Row
 
 Measurement = Callable[[Path, bool], list[Row]]
@@ -34,36 +38,56 @@ ALL: dict[str, Measurement] = {
     "interrupt": interrupt.interrupt,
     "many": many.many,
 }
-_COLUMNS = ("what", "Ciao", "beside", "result", "goal", "verdict")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Measurements that belong together. ``begun`` gives lines about where they are made, and the measurements."""
+
+    title: str
+    names: tuple[str, ...]
+    begun: AbstractContextManager[tuple[list[str], Mapping[str, Measurement]]]
 
 
 def main() -> int:
     """Measure, print, and say by the exit code whether every goal is met."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=f"Measurements: {', '.join(ALL)}")
+    parser.add_argument("--cluster", action="store_true", help="measure what needs a cluster, which is made for it")
     parser.add_argument("--only", action="append", metavar="NAME", help="those whose name contains NAME")
     parser.add_argument("--quick", action="store_true", help="few repetitions: does it work, roughly what comes out")
-    parser.add_argument("--write", action="store_true", help="write bench/RESULTS.md")
+    parser.add_argument("--write", action="store_true", help="write the section of these in bench/RESULTS.md")
     chosen = parser.parse_args()
-    names = [name for name in ALL if not chosen.only or any(word in name for word in chosen.only)]
+    suite = _suite(chosen.cluster)
+    names = [name for name in suite.names if not chosen.only or any(word in name for word in chosen.only)]
     if not names:
-        parser.error(f"no measurement of that name; there are: {', '.join(ALL)}")
+        parser.error(f"no measurement of that name; there are: {', '.join(suite.names)}")
     machine = describe()
-    print("\n".join(machine), flush=True)
-    rows = [row for name in names for row in measured(name, chosen.quick)]
-    report = [*machine, "", *table(rows)]
-    print("\n" + "\n".join(table(rows)))
+    with suite.begun as (about, measurements):
+        machine += about
+        print("\n".join(machine), flush=True)
+        rows = [row for name in names for row in measured(name, measurements[name], chosen.quick)]
+    print("\n" + "\n".join(results.table(rows)))
     if chosen.write:
-        head = ["# Numbers", "", f"`python -m bench{' --quick' if chosen.quick else ''}`", ""]
-        Path(__file__).with_name("RESULTS.md").write_text("\n".join([*head, *report]) + "\n")
+        command = f"`python -m bench{' --cluster' * chosen.cluster}{' --quick' * chosen.quick}`"
+        body = [command, "", *machine, "", *results.table(rows)]
+        results.write(Path(__file__).with_name("RESULTS.md"), suite.title, body)
     return 0 if all(row.good is not False for row in rows) else 1
 
 
-def measured(name: str, quick: bool) -> list[Row]:
+def _suite(cluster: bool) -> Suite:
+    if not cluster:
+        return Suite(results.LOCAL, tuple(ALL), nullcontext(([], ALL)))
+    from bench import cluster as far  # with what the end-to-end tests need
+
+    return Suite(results.CLUSTER, tuple(far.ALL), far.on_cluster())
+
+
+def measured(name: str, measurement: Measurement, quick: bool) -> list[Row]:
     """The rows of one measurement; one that fails is a missed row, and the others go on."""
     print(f"… {name}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="ciao-bench-") as directory:
         try:
-            return ALL[name](Path(directory), quick)
+            return measurement(Path(directory), quick)
         except Exception as error:  # noqa: BLE001 - whatever failed, the other numbers are still wanted
             return [Row(name, "-", "-", f"{type(error).__name__}: {error}".replace("\n", " ")[:300], "-", False)]
 
@@ -79,16 +103,6 @@ def describe() -> list[str]:
         f"- Python {platform.python_version()}; " + ", ".join(f"{name} {_version(name)}" for name in packages),
         "- medians; ratios and differences are of pairs taken one after the other in this run (least-greatest)",
     ]
-
-
-def table(rows: list[Row]) -> list[str]:
-    """A Markdown table, padded so that it also reads well in a terminal."""
-    cells = [_COLUMNS, *((row.what, row.ours, row.theirs, row.result, row.goal, row.verdict) for row in rows)]
-    widths = [max(len(line[at]) for line in cells) for at in range(len(_COLUMNS))]
-    lines = [
-        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in cells
-    ]
-    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
 
 
 def _version(name: str) -> str:

@@ -23,7 +23,9 @@ CIAO = (sys.executable, "-P", "-m", "ciao.kernel", "-f", "{connection_file}")  #
 
 @dataclass(frozen=True)
 class Message:
-    """One message on iopub: seconds after the request, its type, its text, and its size as a server counts it."""
+    """One message on iopub: seconds after the request, its type, its text (of a display: as text/plain), and its size
+    as a server counts it.
+    """
 
     at: float
     kind: str
@@ -33,16 +35,17 @@ class Message:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for one cell; ``seconds`` until its reply on the shell channel."""
+    """What came back for one cell; ``seconds`` until its reply on the shell channel, since ``began`` (perf_counter)."""
 
     seconds: float
     status: str
     messages: tuple[Message, ...] = field(repr=False)
+    began: float = field(repr=False)
 
     @property
     def text(self) -> str:
         """All that the cell printed, and its error."""
-        return "".join(message.text for message in self.messages)
+        return "".join(message.text for message in self.messages if message.kind in ("stream", "error"))
 
     def first(self, word: str) -> float:
         """Seconds until the first stream message that contains ``word``."""
@@ -81,11 +84,11 @@ class LiveKernel:
             if message["parent_header"].get("msg_id") != request:
                 continue
             content = message["content"]
-            text = content.get("text") or content.get("evalue") or ""
+            text = content.get("text") or content.get("evalue") or content.get("data", {}).get("text/plain", "")
             messages.append(Message(time.perf_counter() - began, message["msg_type"], str(text), _size(message)))
             idle = content.get("execution_state") == "idle"
         reply = self._reply(request, timeout)
-        return Answer(time.perf_counter() - began, reply["content"]["status"], tuple(messages))
+        return Answer(time.perf_counter() - began, reply["content"]["status"], tuple(messages), began)
 
     def round_trip(self, code: str) -> float:
         """Seconds from the request to its reply; the output is thrown away."""

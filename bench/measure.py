@@ -83,6 +83,13 @@ def difference_row(what: str, taken: Pairs, unit: str, *, at_most: float) -> Row
     return Row(what, amount(taken.ours, unit), amount(taken.theirs, unit), result, goal, middle <= at_most)
 
 
+def median_row(what: str, values: Sequence[float], unit: str, *, at_most: float | None) -> Row:
+    """A row without a peer: the median counts; without a goal it is only told."""
+    middle = statistics.median(values)
+    goal, good = ("-", None) if at_most is None else (f"<= {at_most:g} {unit}", middle <= at_most)
+    return Row(what, amount(values, unit), "-", f"{_number(middle)} {unit} {span(values)}", goal, good)
+
+
 def limit_row(what: str, values: Sequence[float], unit: str, *, at_most: float) -> Row:
     """A row without a peer: the worst value counts."""
     worst = max(values)
