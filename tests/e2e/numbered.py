@@ -1,4 +1,7 @@
-"""A replica that prints numbered lines, and whether each of them was received once or is marked as missing."""
+"""A replica that prints numbered lines, and whether each of them was received once or is marked as missing.
+
+Lines are short, so that 200,000 of them stay in one file of the kubelet's: what a rotation does is asked by itself.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from attrs import frozen
 from ciao.adapters.jobstore.logfile import GAP, RECORD, Record
 
 _LINE = re.compile(rb"line (\d+) (x+)\n")
-WIDTH = 60
+WIDTH = 1
 
 
-def printing(lines: int, per_second: int = 0) -> str:
+def printing(lines: int, per_second: int = 0, width: int = WIDTH) -> str:
     """A cell's code: so many lines, as fast as it can or so many a second."""
     pace = (
         f"""
@@ -25,7 +28,7 @@ def printing(lines: int, per_second: int = 0) -> str:
     )
     return f"""
 import sys, time
-began, batch, rest = time.monotonic(), [], "x" * {WIDTH}
+began, batch, rest = time.monotonic(), [], "x" * {width}
 for n in range({lines}):
     batch.append(f"line {{n}} {{rest}}\\n")
     if len(batch) == 100 or n + 1 == {lines}:
@@ -47,7 +50,7 @@ class Received:
     other: tuple[bytes, ...]
 
 
-def received(home: Path, job: str, replica: str, lines: int) -> Received:
+def received(home: Path, job: str, replica: str, lines: int, width: int = WIDTH) -> Received:
     """What the store has of the ``lines`` that a replica printed."""
     folder = home / "jobs" / "kubeflow" / job / "logs"
     log, gaps = (folder / f"{replica}.log").read_bytes(), _gaps(folder / f"{replica}.idx")
@@ -56,7 +59,7 @@ def received(home: Path, job: str, replica: str, lines: int) -> Received:
     for line in log.splitlines(keepends=True):
         begin, offset = offset, offset + len(line)
         found = _LINE.fullmatch(line)
-        if found is None or len(found[2]) != WIDTH:
+        if found is None or len(found[2]) != width:
             other.append(line)
             continue
         number = int(found[1])

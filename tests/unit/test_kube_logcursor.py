@@ -335,3 +335,85 @@ def test_the_half_of_a_line_that_we_have_is_nothing_new() -> None:
     cursor = after(lines(b"a", b"b and more"))
     assert read(cursor, lines(b"a", b"b and more")[:-5], cut=True) == []
     assert read(cursor, lines(b"c", at=BEGIN + SECOND))[0] == Gap(BEGIN + 10 * MS, BEGIN + SECOND)
+
+
+# -- rotation -----------------------------------------------------------------------------------------
+
+
+def across() -> tuple[bytes, bytes]:
+    """What a followed read brings over a rotation within a line, and what the new file is to a new read."""
+    followed = lines(b"a", b"one line", b"b", step=MS)
+    return followed, lines(b" line", at=BEGIN + MS + 1) + lines(b"b", at=BEGIN + 2 * MS)
+
+
+@pytest.mark.parametrize("size", [None, 1, 40])
+def test_the_rest_of_a_line_that_rotation_cut_is_not_new(size: int | None) -> None:
+    """It came with its line when that was followed; a new read shows it as a line of its own, before ones we have."""
+    followed, file = across()
+    cursor = after(followed)
+    assert read(cursor, file, size=size) == []
+    assert read(cursor, file + lines(b"c", at=BEGIN + 3 * MS), size=size) == [Text(BEGIN + 3 * MS, b"c\n")]
+
+
+def test_a_first_line_that_no_known_one_follows_is_new() -> None:
+    """Alone, before a new one, before a very long one; none of them is lost."""
+    for more in (b"", lines(b"d", at=BEGIN + 12 * MS), lines(b"x" * 100_000, at=BEGIN + 12 * MS)):
+        for size in (None, 1000, 7):
+            cursor = after(lines(b"a", b"b"))
+            given = read(cursor, lines(b"c", at=BEGIN + 11 * MS) + more, size=size)
+            assert given[0] == Gap(BEGIN + 10 * MS, BEGIN + 11 * MS)
+            assert text_of(given) == b"c\n" + b"".join(line[len(stamp(0)) :] + b"\n" for line in more.split(b"\n")[:-1])
+
+
+def test_the_rest_of_a_line_before_a_very_long_one_is_not_new() -> None:
+    """However the long one comes."""
+    long = lines(b"x" * 100_000, at=BEGIN + 2 * MS)
+    cursor = after(lines(b"a", b"one line", step=MS) + long)
+    assert read(cursor, lines(b" line", at=BEGIN + MS + 1) + long, size=5000) == []
+
+
+def ended(data: bytes, new: bytes) -> list[Piece]:
+    """A followed read that came to its own end when the container had ended, and the next read."""
+    cursor = LogCursor.at()
+    read(cursor, data)
+    cursor.begin(seam=True)
+    return cursor.feed(new) + cursor.end(terminated=True)
+
+
+def test_behind_a_seam_the_log_goes_on() -> None:
+    """The container had ended while its old file was still read; the new one begins where that ended."""
+    assert ended(lines(b"a"), lines(b"b", at=BEGIN + MS)) == [Text(BEGIN + MS, b"b\n")]
+
+
+def test_a_line_goes_on_over_a_seam() -> None:
+    """Rotation cut it in two; also a very long one, also one without an end."""
+    assert text_of(ended(lines(b"a", b"one")[:-1], lines(b" line", at=BEGIN + 10 * MS + 1))) == b"one line\n"
+    assert text_of(ended(lines(b"x" * 100_000)[:-1], lines(b"y", at=BEGIN + 1))) == b"y\n"
+    assert text_of(ended(lines(b"one")[:-1], lines(b" half", at=BEGIN + 1)[:-1])) == b"one"
+
+
+def test_no_seam_is_wide_enough_for_a_file() -> None:
+    """Three seconds later another file may have been between; then there is a gap."""
+    assert ended(lines(b"a"), lines(b"b", at=BEGIN + 3 * SECOND))[0] == Gap(BEGIN, BEGIN + 3 * SECOND)
+    assert ended(lines(b"a"), lines(b"b", at=BEGIN + 3 * SECOND)[:-1])[0] == Gap(BEGIN, BEGIN + 3 * SECOND)
+
+
+def test_a_long_line_that_should_go_on_and_does_not_is_a_gap() -> None:
+    """What came before it is there, and it is not."""
+    cursor = LogCursor.at()
+    read(cursor, lines(b"a", b"x" * 100_000)[:-1])
+    assert read(cursor, lines(b"a", b"b", step=MS))[0] == Gap(BEGIN + 10 * MS, BEGIN + MS)
+
+
+def test_a_scout_knows_what_its_cursor_knows() -> None:
+    """The half line too; what it finds does not move the cursor."""
+    cursor = LogCursor.at()
+    data = lines(b"a", b"the end")[:-1]
+    read(cursor, data)
+    scout = cursor.scout()
+    assert read(scout, lines(b"the end", at=BEGIN + 10 * MS)[:-1], terminated=True) == [
+        Text(BEGIN + 10 * MS, b"the end")
+    ]
+    assert scout.complete
+    assert not cursor.complete
+    assert read(cursor, data + b"\n") == [Text(BEGIN + 10 * MS, b"the end\n")]

@@ -78,7 +78,7 @@ class LogRead:
         """With which the last read was refused."""
         self._api, self._path, self._container, self._sink, self._now = api, path, container, sink, now
         self._limit: asyncio.Timeout | None = None
-        self._follows = False
+        self._follows = self._drained = False
         self._came = -math.inf
 
     def hasten(self) -> None:
@@ -89,12 +89,13 @@ class LogRead:
     async def read(self, *, plain: bool) -> End:
         """One read, from the cursor on."""
         ended, self._follows = self.ended, not plain
-        self.cursor.begin()
+        self.cursor.begin(seam=self._drained and ended)
         self.pace.begin(clock())
         end = await self._request(plain=plain)
         self._follows = False
         if end is not End.OVERTAKEN:
             self._take(self.cursor.end(cut=end is not End.EOF, terminated=ended))
+        self._drained = (end is End.EOF and not plain) or (self._drained and not self.cursor.fresh)
         return end
 
     async def check(self) -> End:
@@ -136,11 +137,12 @@ class LogRead:
         self.cursor.begin()
         end = await self._request(plain=True, wary=True, **params)
         last = self.cursor.end(cut=end is not End.EOF, terminated=terminated)
-        if self.cursor.fresh or self.cursor.complete:
+        useless = end is End.USELESS or _has_gap(last)
+        if not useless and (self.cursor.fresh or self.cursor.complete):
             self._take(last)
             return end
         self.cursor = former
-        return End.USELESS if end is End.EOF else end
+        return End.USELESS if useless or end is End.EOF else end
 
     async def _followed(self, pieces: AsyncIterator[bytes]) -> End:
         self._wait(self.pace.patience(clock()))
@@ -184,8 +186,7 @@ class LogRead:
             if place:
                 await asyncio.sleep(0)  # the other replicas have their turn
             pieces = self.cursor.feed(data[place : place + BATCH])
-            if wary and any(isinstance(each, Gap) for each in pieces):
-                self.cursor.fresh = False
+            if wary and _has_gap(pieces):
                 return False
             self._take(pieces)
         return True
@@ -204,6 +205,10 @@ class LogRead:
     def _wait(self, seconds: float) -> None:
         assert self._limit is not None
         self._limit.reschedule(clock() + seconds)
+
+
+def _has_gap(pieces: Sequence[Piece]) -> bool:
+    return any(isinstance(each, Gap) for each in pieces)
 
 
 def clock() -> float:

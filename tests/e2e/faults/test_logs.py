@@ -10,6 +10,7 @@ import pytest
 from ..notebook import Notebook
 from ..numbered import printing, received
 
+WIDE = 60  # a file of 10 MiB is full after some ten seconds
 HEAD = "%framework=pytorch;%name=printer\n"
 
 
@@ -18,9 +19,9 @@ HEAD = "%framework=pytorch;%name=printer\n"
 def test_no_line_is_lost_across_rotations(notebook: Notebook, on_node: Callable[..., str]) -> None:
     """10,000 lines a second while the kubelet rotates the file three times: no gap, none twice."""
     lines = 400_000
-    cell = notebook.run(HEAD + printing(lines, 10_000), timeout=180)
+    cell = notebook.run(HEAD + printing(lines, 10_000, WIDE), timeout=180)
     assert cell.status == "ok", cell.error
-    found = received(notebook.home, "printer", "master-0", lines)
+    found = received(notebook.home, "printer", "master-0", lines, WIDE)
     assert (found.lines, found.missing, found.gaps, found.twice, found.other) == (lines, 0, 0, (), ())
     folder = f"/var/log/pods/{notebook.tenant.namespace}_printer-master-0_*/pytorch"
     files = on_node("sh", "-c", f"ls {folder}").split()

@@ -16,17 +16,16 @@ HEAD = "%framework=pytorch;%name=printer\n"
 
 
 def test_a_pod_is_deleted_by_hand(notebook: Notebook) -> None:
-    """The operator makes another: its log goes on where the first one's ended, and the outcome is right."""
+    """The operator takes that for a failure (contracts A.3), and Ciao says what it was; each line came once."""
     request = notebook.send(HEAD + printing(LINES, 5_000))
     notebook.until_shown(request, "line 1000 ", 60)
     notebook.tenant.delete("pod", "printer-master-0")
     cell = notebook.wait(request, timeout=90)
+    assert cell.reply["ename"] == "JobFailedError", cell.text[-2000:]
+    assert "deleted" in cell.error, cell.error
     text = (notebook.home / "jobs/kubeflow/printer/logs/master-0.log").read_text()
-    assert text.count("line 0 ") == 2, cell.text[-2000:]
-    second = text[text.rindex("line 0 ") :]
-    numbers = [int(line.split()[1]) for line in second.splitlines()]
-    assert numbers == list(range(LINES))
-    assert cell.status == "ok", cell.error
+    numbers = [int(line.split()[1]) for line in text.splitlines() if line.startswith("line ")]
+    assert numbers == list(range(len(numbers))) and len(numbers) > 1000
 
 
 @pytest.mark.alone
