@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from ciao import doctor
-from ciao.doctor import Check
 from ciao.adapters.local.supervisor import cgroups
+from ciao.doctor import Check
 
 
 def test_every_check_that_fails_has_a_remedy(tmp_path):

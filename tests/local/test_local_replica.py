@@ -59,7 +59,9 @@ class Ran:
         environ.update(CIAO_REPORT=str(self.reports), PYTHONDONTWRITEBYTECODE="1", **(more or {}))
         runner = [] if plain else [str(source / "ciao_replica.py")]
         command = [python, "-u", *runner, str(source / "cell.py"), *args]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=where or tmp, env=environ)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, check=False, cwd=where or tmp, env=environ
+        )
         self.out, self.err, self.code = done.stdout, done.stderr, done.returncode
 
     @property
