@@ -32,11 +32,12 @@ GIVE_UP = 20.0
 """Seconds for which an ended container's log may fail to be read."""
 _NOTICE = 1.5  # seconds that the kubelet may take to tell of the end of a container whose followed read has ended
 _FIRST, _MOST, _SOON = 0.25, 30.0, 1.0  # seconds between two tries; between those for a container that starts
+_LATE = 10.0  # seconds from a container's start
 _TELL = 10.0  # seconds of failing after which it is told
 
 
 class ContainerLog:
-    """``path`` is the pod's log; ``late``: the container has run for a while, so its log is a backlog first.
+    """``path`` is the pod's log; ``started``: when the container started, by its node's clock.
 
     ``now``: seconds since the epoch. ``run`` is called once; ``terminated`` and ``gone`` at any time, on the loop.
     """
@@ -50,10 +51,11 @@ class ContainerLog:
         position: Position | None,
         *,
         now: Callable[[], float],
-        late: bool = False,
+        started: float | None = None,
     ) -> None:
-        self._read, self._sink = LogRead(api, path, container, sink, position, now=now), sink
-        self._plain = late or position is not None
+        self._read, self._sink = LogRead(api, path, container, sink, position, now=now, started=started), sink
+        # What has run for a while has a backlog, and a plain read is not silent where that was rotated.
+        self._plain = position is not None or (started is not None and now() - started > _LATE)
         self._step = 0.75 + zlib.crc32(path.encode()) / 2**33  # not in step with the other replicas
         self._news = asyncio.Event()
         self._tries = 0

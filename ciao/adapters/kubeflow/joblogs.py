@@ -28,9 +28,6 @@ _TAKE_OVER = 1.0
 _DRAINED = 1.0
 """Seconds without growth after which an ended container's log is complete, where another process writes it."""
 
-_LATE = 10.0
-"""Seconds after its container's start from which on a log is likely a backlog."""
-
 Tell = Callable[[Observation], None]
 
 
@@ -131,7 +128,7 @@ class JobLogs:
             sink,
             sink.resume(reading.pod.container),
             now=self._clock.now,
-            late=self._clock.now() - (reading.pod.started or 0.0) > _LATE,
+            started=reading.pod.started,
         )
         if reading.lost:
             reading.log.gone()

@@ -29,7 +29,21 @@ BEHIND, CAUGHT_UP = 4.0, 0.5
 _TOGETHER = 1.0
 _FILE = 4 << 20  # bytes of text in a file that is rotated (containerLogMaxSize, 10 MiB): half of it is times
 _LEAST, _QUIET, _MOST = 3.0, 60.0, 960.0
+_SAMPLE, _LARGE, _WHOLE = 4 << 10, 64 << 10, 10 << 20  # bytes: of two samples; of a file that is rotated
 _SPAN = 10.0  # seconds that the rate is an average of
+
+
+def missed_beginning(data: bytes, started: float) -> int | None:
+    """The first line's time, if ``data``, the first that came of a log, flows so that a file may have been before it.
+
+    ``started``: the whole second that its container started in. A file that was full before the first read was opened
+    is gone, and no read says so. A few lines that came all at once are no flood.
+    """
+    first, last = _first(data, _forward(data)), _first(data, _backward(data))
+    if first is None or last is None or len(data) < _SAMPLE:
+        return None
+    rate = len(data) / max(1.0 if len(data) < _LARGE else 0.1, (last[1] - first[1]) / SECOND)
+    return first[1] if rate * (first[1] / SECOND - started - 1.0) > _WHOLE else None
 
 
 @define(eq=False)

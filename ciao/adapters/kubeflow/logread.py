@@ -16,10 +16,10 @@ from typing import Protocol
 
 from ciao.adapters.kubeflow.apierrors import ApiError
 from ciao.adapters.kubeflow.logcursor import LogCursor
-from ciao.adapters.kubeflow.logpace import Pace
+from ciao.adapters.kubeflow.logpace import Pace, missed_beginning
 from ciao.adapters.kubeflow.logpieces import Gap, Piece, Text
 from ciao.adapters.kubeflow.logreceived import Position
-from ciao.adapters.kubeflow.stamps import rfc3339
+from ciao.adapters.kubeflow.stamps import SECOND, rfc3339
 from ciao.core.errors import TargetError, UserError
 
 BATCH = 1 << 18
@@ -32,6 +32,9 @@ PLAIN = 30.0
 """Seconds of silence that end a plain read."""
 _FLOW = 0.02  # seconds: pieces that follow each other faster are collected so long
 _AGAIN = 5.0  # seconds between two plain reads beside a followed one
+_SAMPLE = 0.1  # seconds in which a flood shows itself
+_AT_ONCE = 2.0  # seconds within which a read begins to bring what its file had when it was opened
+_ROTATES = 3.0  # seconds from a container's start in which no kubelet rotates its log
 _TAIL = "200"  # lines that show whether there are more than we have
 
 
@@ -70,7 +73,15 @@ class LogRead:
     """The reads of one container's log, one after the other. ``ended``: the container; ``gone``: the pod."""
 
     def __init__(
-        self, api: Reads, path: str, container: str, sink: Sink, position: Position | None, *, now: Callable[[], float]
+        self,
+        api: Reads,
+        path: str,
+        container: str,
+        sink: Sink,
+        position: Position | None,
+        *,
+        now: Callable[[], float],
+        started: float | None,
     ) -> None:
         self.cursor, self.pace = LogCursor.at(position), Pace()
         self.ended = self.gone = False
@@ -80,6 +91,9 @@ class LogRead:
         self._limit: asyncio.Timeout | None = None
         self._follows = self._drained = False
         self._came = -math.inf
+        # Of a log that nothing was read of, the beginning may have been rotated away already.
+        self._started = started if self.cursor.since is None else None
+        self._late = -math.inf  # until when what comes was in the file already
 
     def hasten(self) -> None:
         """``ended`` or ``gone`` has changed: what still comes must come soon."""
@@ -120,6 +134,9 @@ class LogRead:
                 asyncio.timeout(PLAIN) as self._limit,
                 self._api.stream(self._path, idle=None, **params) as pieces,
             ):
+                if self._started is not None and self._now() - self._started > _ROTATES:
+                    self._late = clock() + _AT_ONCE
+                    await asyncio.sleep(_SAMPLE)
                 return await (self._plain(pieces, wary=wary) if plain else self._followed(pieces))
         except TimeoutError:
             return End.SILENT
@@ -182,6 +199,11 @@ class LogRead:
 
     async def _feed(self, data: bytes, *, wary: bool = False) -> bool:
         """False, and nothing of it is taken, for what is ``wary`` of a gap and meets one."""
+        if data and self._started is not None:
+            started, self._started = self._started, None
+            began = missed_beginning(data, started) if clock() < self._late else None
+            if began is not None:
+                self._sink.take((Gap(round(started) * SECOND, began),), self.cursor.position)
         for place in range(0, len(data), BATCH):
             if place:
                 await asyncio.sleep(0)  # the other replicas have their turn

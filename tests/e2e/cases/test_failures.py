@@ -89,7 +89,8 @@ def test_a_deadline_needs_no_kernel(notebook: Notebook) -> None:
     """%timeout stands in the cluster: the job ends when nobody is there who could end it."""
     cell = notebook.run("%framework=pytorch;%name=late;%timeout=8s;%detach\nimport time\ntime.sleep(300)\n")
     assert cell.status == "ok", cell.error
-    eventually(lambda: running(notebook), 30, "a pod that runs")
     notebook.kill()
-    assert eventually(lambda: condition(notebook, "late") == "Failed", 45, "end of the job")
-    assert eventually(lambda: not running(notebook), 10, "end of the pods")
+    assert condition(notebook, "late") != "Failed"
+    assert eventually(lambda: condition(notebook, "late") == "Failed", 60, "end of the job")
+    (pod,) = notebook.tenant.items("pods")
+    assert (pod["status"]["phase"], pod["status"]["reason"]) == ("Failed", "DeadlineExceeded")
