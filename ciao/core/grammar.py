@@ -114,8 +114,7 @@ def parse(text: str, label: str = "this cell", *, job: bool = False) -> Cell:
             raise _stray_cell_magic(place)
         directives.append(parse_line(line, place))
     magic = set(numbers)
-    body = "".join(end if number in magic else line + end for number, (line, end) in enumerate(lines, 1))
-    cell = Cell(kind, tuple(directives), body)
+    cell = Cell(kind, tuple(directives), _blanked(lines, magic))
     _unmixed(cell)
     return cell
 
@@ -132,6 +131,15 @@ def _magic_lines(text: str) -> list[int]:
         if text.startswith("%", offset):
             numbers.append(number)
     return numbers
+
+
+def _blanked(lines: list[tuple[str, str]], magic: set[int]) -> str:
+    """The text with its magic lines empty; one between ``\\r`` and ``\\n`` keeps a blank, lest they become one end."""
+    body, former = [], ""
+    for number, (line, end) in enumerate(lines, 1):
+        body.append((" " * (former == "\r" and end == "\n") if number in magic else line) + end)
+        former = end
+    return "".join(body)
 
 
 def _stray_cell_magic(place: Place) -> MagicError:

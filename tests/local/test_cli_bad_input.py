@@ -116,10 +116,10 @@ UserError: There is no target 'docker'.
   --target, column 1
     docker
     ^^^^^^
-  This Ciao has local."""),
+  This Ciao has kubeflow and local."""),
     "the jobs of a target that does not exist": (("jobs", "--target", "docker"), """\
 UserError: There is no target 'docker'.
-  This Ciao has local."""),
+  This Ciao has kubeflow and local."""),
     "attach to a job that never was": (("attach", "never"), """\
 UnknownJob: There is no job named never.
   ciao jobs lists them all."""),

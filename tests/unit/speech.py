@@ -12,7 +12,12 @@ from ciao.core.requests import Launch, Request
 from ciao.core.settings import resolve
 
 FRAMEWORKS = {"pytorch": PYTORCH, "tensorflow": TENSORFLOW}
-VOCABULARY = Vocabulary(frameworks=FRAMEWORKS, settings=resolve(frameworks=FRAMEWORKS.values(), home="/home/ada"))
+VOCABULARY = Vocabulary(
+    frameworks=FRAMEWORKS,
+    settings=resolve(frameworks=FRAMEWORKS.values(), home="/home/ada"),
+    targets=("kubeflow", "local"),
+)
+"""As of a Ciao without plug-ins of others."""
 
 
 def fresh(framework: str) -> str:

@@ -199,13 +199,13 @@ There is no target 'docker'.
   Cell In [3], line 2, column 9
     %target=docker
             ^^^^^^
-  This Ciao has local."""),
+  This Ciao has kubeflow and local."""),
     "a misspelt target": (P + "%target=locl\nprint()", """\
 There is no target 'locl'.
   Cell In [3], line 2, column 9
     %target=locl
             ^^^^
-  Did you mean local? This Ciao has local."""),
+  Did you mean local? This Ciao has kubeflow and local."""),
     "a missing value": (P + "%worker\nprint()", """\
 %worker needs a value behind '='.
   Cell In [3], line 2, column 2
