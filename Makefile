@@ -12,6 +12,9 @@ BIN := $(VENV)/bin
 # What is not given to a target's command: make test ARGS="-k grammar"
 ARGS ?=
 
+# Tests and benchmarks start many processes: without its bytecode each would compile Ciao anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 need = @$(PYTHON) tools/environment.py --venv $(VENV)
 
 .PHONY: help demo lab test e2e e2e-faults check coverage bench bench-cluster pictures clean
@@ -29,7 +32,7 @@ lab:  ## JupyterLab on the examples, with the kernel Ciao
 
 test:  ## all tests: the core, real processes on this machine, a real kernel
 	$(need) test torch
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)  # more than CPUs: many tests wait for processes
 
 e2e:  ## notebooks against a real cluster, which is made in Docker for it (needs docker, kind, kubectl; minutes)
 	$(need) test e2e torch

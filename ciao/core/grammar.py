@@ -134,7 +134,7 @@ def _magic_lines(text: str) -> list[int]:
 
 
 def _blanked(lines: list[tuple[str, str]], magic: set[int]) -> str:
-    """The text with its magic lines empty; one between ``\\r`` and ``\\n`` keeps a blank, lest they become one end."""
+    """The text with its magic lines empty; one between CR and LF keeps a blank, lest they become one end."""
     body, former = [], ""
     for number, (line, end) in enumerate(lines, 1):
         body.append((" " * (former == "\r" and end == "\n") if number in magic else line) + end)

@@ -6,18 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 
 JOB = "%framework=pytorch\n%worker=1\nprint('hello')"
 
 
 def executed(specs: Path, home: Path, *cells: str) -> Any:
     """A notebook of these cells, after nbclient ran it with the Ciao kernel."""
+    import nbformat  # takes seconds, as nbclient does
+    from nbclient import NotebookClient
+
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     manager = AsyncKernelManager(
         kernel_name="ciao", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(specs / "share/jupyter/kernels")])
@@ -42,6 +42,8 @@ def test_nbclient_gets_every_line(specs: Path, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::Warning")
 def test_nbclient_fails_with_the_job(specs: Path, tmp_path: Path) -> None:
     """A job that fails fails the run of the notebook, as a cell that raises does."""
+    from nbclient.exceptions import CellExecutionError
+
     with pytest.raises(CellExecutionError, match="JobFailed"):
         executed(specs, tmp_path, "%framework=pytorch\nraise SystemExit(3)", "print('never')")
 

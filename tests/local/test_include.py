@@ -1,6 +1,5 @@
 """What travels from the notebook, seen from the other end: real replicas use it."""
 
-import nbformat
 import pytest
 
 import ciao
@@ -24,6 +23,8 @@ def client(tmp_path, monkeypatch):
 
 @pytest.fixture
 def notebook(tmp_path):
+    import nbformat  # takes seconds
+
     path = tmp_path / "circles.ipynb"
     cells = [nbformat.v4.new_code_cell(text) for text in (EARLIER, "radius = 2.0", "area(radius)")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
