@@ -27,8 +27,8 @@ from ciao.core.errors import CiaoError, UserError
 from ciao.core.ports import Severity
 
 if TYPE_CHECKING:
-    from ciao.adapters.kubeflow.access import Access
-    from ciao.adapters.kubeflow.visit import Visit
+    from ciao.adapters.kubeflow.api.access import Access
+    from ciao.adapters.kubeflow.preflight.visit import Visit
 
 _TRIED_PORTS = 16
 _GIB = 2**30
@@ -145,7 +145,7 @@ def store(path: Path) -> Check:
 
 def cluster(setting: Callable[[str], str], environ: Mapping[str, str]) -> Iterator[Check]:
     """The cluster that %target=kubeflow means, and what would keep a job from running there."""
-    from ciao.adapters.kubeflow.access import Access
+    from ciao.adapters.kubeflow.api.access import Access
 
     wanted = setting("target") == "kubeflow"
     access = Access(setting("kubeflow.kubeconfig"), setting("kubeflow.context") or None, environ)
@@ -166,8 +166,8 @@ def cluster(setting: Callable[[str], str], environ: Mapping[str, str]) -> Iterat
 
 
 async def _visited(access: Access, namespace: str) -> Visit:
-    from ciao.adapters.kubeflow.options import Options
-    from ciao.adapters.kubeflow.visit import visit
+    from ciao.adapters.kubeflow.objects.options import Options
+    from ciao.adapters.kubeflow.preflight.visit import visit
     from ciao.adapters.system import SystemClock
     from ciao.core.frameworks.pytorch import PYTORCH
     from ciao.core.frameworks.tensorflow import TENSORFLOW

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ciao.adapters.kubeflow.access import Access
-from ciao.adapters.kubeflow.apierrors import AccessError
-from ciao.adapters.kubeflow.keeper import Fetcher
+from ciao.adapters.kubeflow.api.access import Access
+from ciao.adapters.kubeflow.api.apierrors import AccessError
+from ciao.adapters.kubeflow.api.keeper import Fetcher
 
 from .kubeserver import Authority, environ, kubeconfig, run, serving
 

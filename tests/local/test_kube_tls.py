@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ciao.adapters.kubeflow.apierrors import AccessError
-from ciao.adapters.kubeflow.client import Unreachable
-from ciao.adapters.kubeflow.login import Endpoint, Pair
-from ciao.adapters.kubeflow.tls import ssl_context
+from ciao.adapters.kubeflow.api.apierrors import AccessError
+from ciao.adapters.kubeflow.api.client import Unreachable
+from ciao.adapters.kubeflow.api.login import Endpoint, Pair
+from ciao.adapters.kubeflow.api.tls import ssl_context
 
 from .kubeserver import PODS, Authority, always, connected, good, kubeconfig, run, serving
 

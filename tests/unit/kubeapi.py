@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from ciao.adapters.kubeflow.apierrors import ApiError
-
-from ciao.adapters.kubeflow.rights import EVENTS, Right, needed
+from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kubeflow.preflight.rights import EVENTS, Right, needed
 
 Json = dict[str, Any]
 NS = "/api/v1/namespaces/team"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ciao.adapters.kubeflow.options import Options
-from ciao.adapters.kubeflow.preflight import Preflight
-from ciao.adapters.kubeflow.rights import EVENTS, needed
+from ciao.adapters.kubeflow.objects.options import Options
+from ciao.adapters.kubeflow.preflight.preflight import Preflight
+from ciao.adapters.kubeflow.preflight.rights import EVENTS, needed
 from ciao.adapters.memory import ManualClock
 from ciao.core.ports import Finding, Severity
 

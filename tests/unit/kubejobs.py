@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ciao.adapters.kubeflow.configmap import source_object
-from ciao.adapters.kubeflow.kinds import KINDS
-from ciao.adapters.kubeflow.manifest import job_object
-from ciao.adapters.kubeflow.options import Options, Submission
+from ciao.adapters.kubeflow.objects.configmap import source_object
+from ciao.adapters.kubeflow.objects.kinds import KINDS
+from ciao.adapters.kubeflow.objects.manifest import job_object
+from ciao.adapters.kubeflow.objects.options import Options, Submission
 from ciao.core.interpreter import interpret
 from ciao.core.magics import Vocabulary
 from ciao.core.model import Artifact, JobSpec, Mounted, SourceFile, digest_of

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from attrs import Factory, define, field, frozen
 
-from ciao.adapters.kubeflow.apierrors import ApiError, Broken, Unreachable
-from ciao.adapters.kubeflow.containerlog import ContainerLog
-from ciao.adapters.kubeflow.logsink import LogSink
+from ciao.adapters.kubeflow.api.apierrors import ApiError, Broken, Unreachable
+from ciao.adapters.kubeflow.logs.containerlog import ContainerLog
+from ciao.adapters.kubeflow.logs.logsink import LogSink
 from ciao.adapters.memory.jobstore import MemoryJobStore
 from ciao.core.events import LogChunk, LogTrouble, Observation
 from ciao.core.model import Replica

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.configmap import LIMIT, check
+from ciao.adapters.kubeflow.objects.configmap import LIMIT, check
 from ciao.core.errors import SourceError
 from ciao.core.model import Mounted, SourceFile, digest_of
 

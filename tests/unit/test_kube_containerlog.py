@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ciao.adapters.kubeflow.containerlog import GIVE_UP
+from ciao.adapters.kubeflow.logs.containerlog import GIVE_UP
 from ciao.adapters.memory.jobstore import MemoryJobStore
 
 from .kubelogs import UNREACHABLE, Deaf, Ends, Scene, Slow, fault

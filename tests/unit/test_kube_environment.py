@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.environment import variables
+from ciao.adapters.kubeflow.objects.environment import variables
 from ciao.adapters.local.environment import expanded
 from ciao.core.errors import UserError
 from ciao.core.model import EnvVar, JobSpec, Role, SecretRef

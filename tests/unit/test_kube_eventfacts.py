@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ciao.adapters.kubeflow import admission
-from ciao.adapters.kubeflow.eventfacts import event_detail, event_facts, event_trouble
-from ciao.adapters.kubeflow.troubles import Trouble
+from ciao.adapters.kubeflow.seen import admission
+from ciao.adapters.kubeflow.seen.eventfacts import event_detail, event_facts, event_trouble
+from ciao.adapters.kubeflow.seen.troubles import Trouble
 from ciao.core.remedies import TROUBLES
 
 from .kube_recorded import Json, event, every

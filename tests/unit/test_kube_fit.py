@@ -6,11 +6,11 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from ciao.adapters.kubeflow.apierrors import ApiError
 
-from ciao.adapters.kubeflow.asked import Ask, amounts, asks, magic, shown
-from ciao.adapters.kubeflow.fit import Fit
-from ciao.adapters.kubeflow.selecting import hindering, labels_of, selected
+from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kubeflow.preflight.fit import Fit
+from ciao.adapters.kubeflow.seen.asked import Ask, amounts, asks, magic, shown
+from ciao.adapters.kubeflow.seen.selecting import hindering, labels_of, selected
 from ciao.core.ports import Finding, Severity
 
 from .kubejobs import PYTORCHJOB, TFJOB, Json, made, pod

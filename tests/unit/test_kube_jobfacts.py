@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ciao.adapters.kubeflow import names
-from ciao.adapters.kubeflow.jobfacts import JobFacts, job_facts, summary
-from ciao.adapters.kubeflow.troubles import Trouble, job_trouble
+from ciao.adapters.kubeflow.objects import names
+from ciao.adapters.kubeflow.seen.jobfacts import JobFacts, job_facts, summary
+from ciao.adapters.kubeflow.seen.troubles import Trouble, job_trouble
 from ciao.core.events import Outcome
 
 from .kube_recorded import Json, job

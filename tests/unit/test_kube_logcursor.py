@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from ciao.adapters.kubeflow.logcursor import LogCursor
-from ciao.adapters.kubeflow.logpieces import Gap, Piece, Stray, Text
-from ciao.adapters.kubeflow.logreceived import DISORDER, MOST
+from ciao.adapters.kubeflow.logs.logcursor import LogCursor
+from ciao.adapters.kubeflow.logs.logpieces import Gap, Piece, Stray, Text
+from ciao.adapters.kubeflow.logs.logreceived import DISORDER, MOST
 
 from .kubelet import BEGIN, SECOND, stamp
 

@@ -8,9 +8,9 @@ from attrs import Factory, define, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.logcursor import HOLD, LogCursor
-from ciao.adapters.kubeflow.logpieces import Gap, Piece, Stray, Text
-from ciao.adapters.kubeflow.logreceived import DISORDER, Position
+from ciao.adapters.kubeflow.logs.logcursor import HOLD, LogCursor
+from ciao.adapters.kubeflow.logs.logpieces import Gap, Piece, Stray, Text
+from ciao.adapters.kubeflow.logs.logreceived import DISORDER, Position
 
 from .kubelet import BEGIN, SECOND, Entry, Follow, NodeLog, stamp
 

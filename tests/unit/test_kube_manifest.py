@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from ciao.adapters.kubeflow.manifest import job_object
-from ciao.adapters.kubeflow.options import Options
+from ciao.adapters.kubeflow.objects.manifest import job_object
+from ciao.adapters.kubeflow.objects.options import Options
 from ciao.core.errors import UserError
 from ciao.core.frameworks.base import Framework
 from ciao.core.frameworks.pytorch import PYTORCH

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow import names
+from ciao.adapters.kubeflow.objects import names
 from ciao.core.errors import UserError
 from ciao.core.model import JobSpec, Replica, Role
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.overlay import merged
+from ciao.adapters.kubeflow.objects.overlay import merged
 from ciao.core.errors import UserError
 
 from .kubejobs import PYTORCHJOB, SUBMISSION, Json, container, env, made, pod, roles

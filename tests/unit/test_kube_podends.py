@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from ciao.adapters.kubeflow import stamps
-from ciao.adapters.kubeflow.phrases import last_words, start_error
-from ciao.adapters.kubeflow.podfacts import pod_facts
+from ciao.adapters.kubeflow.seen import stamps
+from ciao.adapters.kubeflow.seen.phrases import last_words, start_error
+from ciao.adapters.kubeflow.seen.podfacts import pod_facts
 from ciao.core.events import Exit, Frame, Phase
 
 from .kube_recorded import Json, pod

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow.podfacts import PodFacts, pod_facts
-from ciao.adapters.kubeflow.troubles import detail, pod_trouble
+from ciao.adapters.kubeflow.seen.podfacts import PodFacts, pod_facts
+from ciao.adapters.kubeflow.seen.troubles import detail, pod_trouble
 from ciao.core.events import Phase
 from ciao.core.model import Replica
 

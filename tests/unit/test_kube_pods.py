@@ -9,8 +9,8 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.options import Options
-from ciao.adapters.kubeflow.pods import literal, resources, toleration
+from ciao.adapters.kubeflow.objects.options import Options
+from ciao.adapters.kubeflow.objects.pods import literal, resources, toleration
 from ciao.core.errors import UserError
 from ciao.core.model import Resources, Volume
 from ciao.core.quantity import Quantity

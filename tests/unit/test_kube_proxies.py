@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ciao.adapters.kubeflow.apierrors import AccessError
-from ciao.adapters.kubeflow.proxies import proxy_for
+from ciao.adapters.kubeflow.api.apierrors import AccessError
+from ciao.adapters.kubeflow.api.proxies import proxy_for
 
 PROXY = "http://proxy:3128"
 

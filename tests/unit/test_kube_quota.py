@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow.apierrors import ApiError
-from ciao.adapters.kubeflow.asked import asks
-from ciao.adapters.kubeflow.limits import Limits
-from ciao.adapters.kubeflow.operatorpods import has_init
-from ciao.adapters.kubeflow.quota import Quota
+from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kubeflow.preflight.limits import Limits
+from ciao.adapters.kubeflow.preflight.operatorpods import has_init
+from ciao.adapters.kubeflow.preflight.quota import Quota
+from ciao.adapters.kubeflow.seen.asked import asks
 from ciao.core.ports import Finding, Severity
 
 from .kubejobs import KINDS, PYTORCHJOB, Json, made, pod

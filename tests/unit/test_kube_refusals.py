@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ciao.adapters.kubeflow.refusals import refusal
+from ciao.adapters.kubeflow.seen.refusals import refusal
 from ciao.core.errors import CiaoError, NameInUseError, TargetError, UserError
 
 from . import kube_recorded as recorded

@@ -6,7 +6,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.rendering import UNKNOWN, documents
+from ciao.adapters.kubeflow.objects.rendering import UNKNOWN, documents
 from ciao.core.redact import MASK
 
 from .kubejobs import Json, container, env, made, mounted, source_of, spec_of

@@ -7,8 +7,8 @@ from typing import Any
 
 from attrs import evolve
 
-from ciao.adapters.kubeflow.podfacts import PodFacts
 from ciao.adapters.kubeflow.replicawatch import ReplicaWatch
+from ciao.adapters.kubeflow.seen.podfacts import PodFacts
 from ciao.core.events import Exit, Observation, Phase, ReplicaSeen
 from ciao.core.model import Replica
 

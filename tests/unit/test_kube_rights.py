@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ciao.adapters.kubeflow.rights import Right
+from ciao.adapters.kubeflow.preflight.rights import Right
 
 from .kubeapi import Api, fault, no_right, rules
 from .kubechecks import ALL, JOBS, ME, REVIEW, RULES, Checked, found, notice, refusal, reviewing, without

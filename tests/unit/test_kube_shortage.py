@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ciao.adapters.kubeflow.shortage import shortage
+from ciao.adapters.kubeflow.seen.shortage import shortage
 
 from .kube_recorded import Json, every, pod
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ciao.adapters.kubeflow import pulls, scheduling
-from ciao.adapters.kubeflow.facts import created
-from ciao.adapters.kubeflow.troubles import PATIENCE, Trouble, detail, news, pod_trouble, waits_for_master
+from ciao.adapters.kubeflow.seen import pulls, scheduling
+from ciao.adapters.kubeflow.seen.facts import created
+from ciao.adapters.kubeflow.seen.troubles import PATIENCE, Trouble, detail, news, pod_trouble, waits_for_master
 from ciao.core.model import Replica
 from ciao.core.remedies import TROUBLES
 

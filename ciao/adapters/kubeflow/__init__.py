@@ -1,12 +1,11 @@
 """The target ``kubeflow``: a cluster with Kubeflow's training operator, every replica a pod.
 
-What is pure stands apart from what talks to the apiserver:
+Its rooms, each of which knows only those below it:
 
-- what is sent: ``kinds``, ``names``, ``options``, ``environment``, ``pods``, ``manifest``, ``configmap``, ``overlay``
-- what comes back: ``facts`` (shapes of objects), ``podfacts``, ``jobfacts``, ``eventfacts``, ``troubles``, ``refusals``
-- how nothing is lost or repeated: ``watchcache`` for objects, ``logcursor`` (and ``stamps``) for lines
-- who talks: ``access`` and ``client`` (the connection), ``preflight``, ``submitting``, ``stopping``, ``reflector``
-  (watches), ``containerlog`` and its neighbours (logs), ``follower`` (one job), ``backend`` (the port)
+- ``backend`` is the port; it stands on ``follower`` (one job), ``submitting`` and ``stopping``
+- ``preflight``: what would keep a job from running; ``logs``: every line once, or a marked gap
+- ``api``: the apiserver: credentials, connection, lists and watches
+- ``seen``: what comes back, understood; ``objects``: what is sent. Both are pure
 
 Objects are the API's own JSON as plain dicts (docs/adr/0006-raw-json-on-one-connection.md).
 This file imports nothing of it, so that a session without a cluster never pays for one.
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
 def create(wiring: Wiring) -> KubeflowBackend:
     """The entry point ``kubeflow`` of ``ciao.backends``; reads the settings ``kubeflow.*`` now."""
-    from ciao.adapters.kubeflow.access import Access
+    from ciao.adapters.kubeflow.api.access import Access
     from ciao.adapters.kubeflow.backend import KubeflowBackend, Place
-    from ciao.adapters.kubeflow.options import Options
+    from ciao.adapters.kubeflow.objects.options import Options
     from ciao.core import settings as keys
 
     settings = wiring.settings()
@@ -53,8 +52,8 @@ def preload() -> None:
     """Import what talks to a cluster: it takes a third of a second."""
     import yaml  # noqa: F401 - imported for its own sake, as are the others
 
-    import ciao.adapters.kubeflow.backend
-    import ciao.adapters.kubeflow.wire  # noqa: F401
+    import ciao.adapters.kubeflow.api.wire
+    import ciao.adapters.kubeflow.backend  # noqa: F401
 
 
 create.preload = preload  # type: ignore[attr-defined]

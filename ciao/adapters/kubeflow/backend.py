@@ -8,19 +8,20 @@ from contextlib import asynccontextmanager, suppress
 
 from attrs import evolve, frozen
 
-from ciao.adapters.kubeflow import configmap, names, paths
-from ciao.adapters.kubeflow.access import Access
-from ciao.adapters.kubeflow.apierrors import ApiError
-from ciao.adapters.kubeflow.client import Cluster, Json, connect
+from ciao.adapters.kubeflow.api import paths
+from ciao.adapters.kubeflow.api.access import Access
+from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kubeflow.api.client import Cluster, Json, connect
 from ciao.adapters.kubeflow.follower import Follower, World
-from ciao.adapters.kubeflow.jobfacts import summary
-from ciao.adapters.kubeflow.kinds import KINDS, Kind, kind_of
-from ciao.adapters.kubeflow.manifest import job_object
-from ciao.adapters.kubeflow.options import Options, Submission
+from ciao.adapters.kubeflow.objects import configmap, names
+from ciao.adapters.kubeflow.objects.kinds import KINDS, Kind, kind_of
+from ciao.adapters.kubeflow.objects.manifest import job_object
+from ciao.adapters.kubeflow.objects.options import Options, Submission
+from ciao.adapters.kubeflow.objects.rendering import UNKNOWN, documents
 from ciao.adapters.kubeflow.overlayfile import overlaid
-from ciao.adapters.kubeflow.preflight import Preflight
-from ciao.adapters.kubeflow.refusals import refusal
-from ciao.adapters.kubeflow.rendering import UNKNOWN, documents
+from ciao.adapters.kubeflow.preflight.preflight import Preflight
+from ciao.adapters.kubeflow.seen.jobfacts import summary
+from ciao.adapters.kubeflow.seen.refusals import refusal
 from ciao.adapters.kubeflow.stopping import Stopping
 from ciao.adapters.kubeflow.submitting import Objects, create, delete_job
 from ciao.core.errors import CiaoError, UnknownJobError, UserError

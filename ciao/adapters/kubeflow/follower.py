@@ -19,19 +19,21 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ciao.adapters.kubeflow import facts, names, paths
-from ciao.adapters.kubeflow.apierrors import ApiError
+from ciao.adapters.kubeflow.api import paths
+from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kubeflow.api.client import Api, Json
+from ciao.adapters.kubeflow.api.reflector import Reflector
+from ciao.adapters.kubeflow.api.watchcache import Change
 from ciao.adapters.kubeflow.audience import Audience, Listener
-from ciao.adapters.kubeflow.client import Api, Json
-from ciao.adapters.kubeflow.jobfacts import SILENCE, job_facts
-from ciao.adapters.kubeflow.joblogs import JobLogs
-from ciao.adapters.kubeflow.podfacts import pod_facts
-from ciao.adapters.kubeflow.reflector import Reflector
-from ciao.adapters.kubeflow.refusals import refusal
+from ciao.adapters.kubeflow.logs.joblogs import JobLogs
+from ciao.adapters.kubeflow.objects import names
 from ciao.adapters.kubeflow.replicawatch import STOPPED, ReplicaWatch
+from ciao.adapters.kubeflow.seen import facts
+from ciao.adapters.kubeflow.seen.jobfacts import SILENCE, job_facts
+from ciao.adapters.kubeflow.seen.podfacts import pod_facts
+from ciao.adapters.kubeflow.seen.refusals import refusal
 from ciao.adapters.kubeflow.stopping import Stopping
 from ciao.adapters.kubeflow.troublewatch import TroubleWatch
-from ciao.adapters.kubeflow.watchcache import Change
 from ciao.core.errors import CiaoError
 from ciao.core.events import Exit, JobGone, LogChunk, Observation, OutcomeSeen
 from ciao.core.model import JobHandle, Replica

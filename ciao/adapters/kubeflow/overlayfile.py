@@ -1,12 +1,12 @@
-"""Reading the user's overlay (``%overlay=patch.yaml``); what it may say is in ``overlay``."""
+"""Reading the user's overlay (``%overlay=patch.yaml``); what it may say is in ``objects.overlay``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from ciao.adapters.kubeflow.kinds import Kind
-from ciao.adapters.kubeflow.overlay import merged
+from ciao.adapters.kubeflow.objects.kinds import Kind
+from ciao.adapters.kubeflow.objects.overlay import merged
 from ciao.core.errors import Place, UserError
 from ciao.core.model import JobSpec
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from attrs import evolve
 
-from ciao.adapters.kubeflow.podfacts import PodFacts
+from ciao.adapters.kubeflow.seen.podfacts import PodFacts
 from ciao.core.events import Exit, Observation, Phase, ReplicaSeen
 from ciao.core.model import Replica
 

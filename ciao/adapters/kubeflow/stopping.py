@@ -19,12 +19,14 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from datetime import UTC, datetime
 
-from ciao.adapters.kubeflow import facts, names, paths
-from ciao.adapters.kubeflow.apierrors import ApiError
-from ciao.adapters.kubeflow.client import Api, Json
-from ciao.adapters.kubeflow.jobfacts import job_facts
-from ciao.adapters.kubeflow.podfacts import pod_facts
-from ciao.adapters.kubeflow.refusals import refusal
+from ciao.adapters.kubeflow.api import paths
+from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kubeflow.api.client import Api, Json
+from ciao.adapters.kubeflow.objects import names
+from ciao.adapters.kubeflow.seen import facts
+from ciao.adapters.kubeflow.seen.jobfacts import job_facts
+from ciao.adapters.kubeflow.seen.podfacts import pod_facts
+from ciao.adapters.kubeflow.seen.refusals import refusal
 from ciao.adapters.kubeflow.submitting import delete_job
 from ciao.core.model import JobHandle, Replica
 from ciao.core.ports import Stop

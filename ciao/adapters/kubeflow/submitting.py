@@ -14,13 +14,15 @@ from typing import Any
 
 from attrs import frozen
 
-from ciao.adapters.kubeflow import facts, names, paths
-from ciao.adapters.kubeflow.apierrors import ApiError
-from ciao.adapters.kubeflow.client import Api, Unreachable
-from ciao.adapters.kubeflow.jobfacts import job_facts
-from ciao.adapters.kubeflow.reflector import Reflector
-from ciao.adapters.kubeflow.refusals import refusal
-from ciao.adapters.kubeflow.watchcache import Change
+from ciao.adapters.kubeflow.api import paths
+from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kubeflow.api.client import Api, Unreachable
+from ciao.adapters.kubeflow.api.reflector import Reflector
+from ciao.adapters.kubeflow.api.watchcache import Change
+from ciao.adapters.kubeflow.objects import names
+from ciao.adapters.kubeflow.seen import facts
+from ciao.adapters.kubeflow.seen.jobfacts import job_facts
+from ciao.adapters.kubeflow.seen.refusals import refusal
 from ciao.core.errors import NameInUseError, TargetError
 
 Json = dict[str, Any]

@@ -14,15 +14,16 @@ from typing import Any
 
 from attrs import evolve
 
-from ciao.adapters.kubeflow import paths
-from ciao.adapters.kubeflow.apierrors import ApiError
-from ciao.adapters.kubeflow.client import Api, Json
-from ciao.adapters.kubeflow.eventfacts import event_facts, event_trouble
-from ciao.adapters.kubeflow.jobfacts import JobFacts
-from ciao.adapters.kubeflow.podfacts import PodFacts
-from ciao.adapters.kubeflow.reflector import Reflector
-from ciao.adapters.kubeflow.shortage import shortage
-from ciao.adapters.kubeflow.troubles import (
+from ciao.adapters.kubeflow.api import paths
+from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kubeflow.api.client import Api, Json
+from ciao.adapters.kubeflow.api.reflector import Reflector
+from ciao.adapters.kubeflow.api.watchcache import Change
+from ciao.adapters.kubeflow.seen.eventfacts import event_facts, event_trouble
+from ciao.adapters.kubeflow.seen.jobfacts import JobFacts
+from ciao.adapters.kubeflow.seen.podfacts import PodFacts
+from ciao.adapters.kubeflow.seen.shortage import shortage
+from ciao.adapters.kubeflow.seen.troubles import (
     PATIENCE,
     Trouble,
     detail,
@@ -31,7 +32,6 @@ from ciao.adapters.kubeflow.troubles import (
     pod_trouble,
     waits_for_master,
 )
-from ciao.adapters.kubeflow.watchcache import Change
 from ciao.core.errors import CiaoError, TargetError
 from ciao.core.events import Observation, Phase, TroubleSeen
 from ciao.core.model import JobHandle, Replica

@@ -1,0 +1,1 @@
+"""Talking to the apiserver: whose credentials, over which connection, and how its objects are watched."""

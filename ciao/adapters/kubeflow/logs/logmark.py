@@ -1,0 +1,61 @@
+"""How far a container's log was read, as the text that is kept beside the replica's log."""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+
+from attrs import evolve, frozen
+
+from ciao.adapters.kubeflow.logs.logreceived import Position
+
+_FORMAT = 1
+
+
+@frozen
+class Mark:
+    """``container``: the containerID of the instance; ``over``: there is nothing more to read of it."""
+
+    container: str
+    position: Position
+    over: bool = False
+
+    def dump(self) -> str:
+        """One line of JSON, at most 45,000 bytes: the recent keys take eleven each."""
+        where = self.position
+        recent = struct.pack(f"<{len(where.recent)}Q", *(each - _base(where) for each in where.recent))
+        return json.dumps(
+            {
+                "format": _FORMAT,
+                "container": self.container,
+                "over": self.over,
+                "horizon": where.horizon,
+                "latest": where.latest,
+                "recent": base64.b64encode(recent).decode(),
+                "begun": where.begun,
+                "given": where.given,
+            },
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def load(cls, text: str) -> Mark | None:
+        """None for whatever ``dump`` did not make."""
+        try:
+            found = json.loads(text)
+            if not isinstance(found, dict) or found["format"] != _FORMAT:
+                return None
+            plain = Position(found["horizon"], found["latest"], (), found["begun"], found["given"])
+            raw = base64.b64decode(found["recent"])
+            keys = struct.unpack(f"<{len(raw) // 8}Q", raw)
+            return cls(
+                found["container"], evolve(plain, recent=tuple(each + _base(plain) for each in keys)), found["over"]
+            )
+        except (ValueError, KeyError, TypeError, struct.error):
+            return None
+
+
+def _base(position: Position) -> int:
+    """All recent keys are above it, by less than 64 bits."""
+    return (position.horizon or 0) << 32

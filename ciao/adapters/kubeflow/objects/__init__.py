@@ -1,0 +1,1 @@
+"""What is sent: a job and its ConfigMap, made from a JobSpec. Pure."""

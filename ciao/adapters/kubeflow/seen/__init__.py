@@ -1,0 +1,1 @@
+"""What comes back, understood: pods, jobs, events and refusals as facts and sentences. Pure."""
