@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
@@ -142,18 +143,24 @@ class JobLogs:
         """Until the other process lets go of the lock, or everything is complete."""
         tail = LogTail(self._store, self._handle, dict(self._offsets), self._hear, self._clock.now)
         following = self._spawn(tail.run())
-        while self._writer is None:
-            await asyncio.sleep(_TAKE_OVER)
-            self._complete_those_that_rest()
-            try:
-                self._writer = await asyncio.to_thread(self._store.writer, self._handle)
-            except StoreError:
-                continue
-        tail.finish()
-        await following
+        writer = await self._freed()
+        try:
+            tail.finish()
+            await following
+        except BaseException:
+            writer.close()
+            raise
+        self._writer = writer  # only now: what is read here must not be told by the tail as well
         for reading in self._readings:
             if not reading.done:
                 self._spawn(self._read(reading))
+
+    async def _freed(self) -> LogWriter:
+        while True:
+            await asyncio.sleep(_TAKE_OVER)
+            self._complete_those_that_rest()
+            with suppress(StoreError):
+                return await asyncio.to_thread(self._store.writer, self._handle)
 
     def _hear(self, observation: Observation) -> None:
         replica = getattr(observation, "replica", None)
