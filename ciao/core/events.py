@@ -243,7 +243,10 @@ class ReplicaChanged:
 
 @frozen
 class Hint:
-    """Why it does not go on, while that lasts; said once, and again only when it changes."""
+    """Why it does not go on, while that lasts; said once, and again only when it changes.
+
+    What holds up several replicas is said of the first of them.
+    """
 
     replica: Replica | None
     text: str

@@ -169,9 +169,9 @@ def _pass(state: State, given: LogChunk | LogTrouble) -> Step:
 
 def _trouble(state: State, given: TroubleSeen) -> Step:
     text = diagnosis.hint(given)
-    if state.hints.get(given.replica) == text:
-        return Step(state)
-    return Step(evolve(state, hints={**state.hints, given.replica: text}), (Hint(given.replica, text),))
+    # What holds up many replicas is said of the first: the board shows that the others wait.
+    said = text in state.hints.values()
+    return Step(evolve(state, hints={**state.hints, given.replica: text}), () if said else (Hint(given.replica, text),))
 
 
 def _outcome(state: State, given: OutcomeSeen) -> Step:

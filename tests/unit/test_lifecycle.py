@@ -41,7 +41,7 @@ from ciao.core.lifecycle import (
 )
 from ciao.core.model import CleanPolicy, JobSpec, OnExit, Replica
 
-from .jobs import FRAMEWORKS, HANDLE, WORKER_0, WORKER_1, job, seen
+from .jobs import FRAMEWORKS, HANDLE, MASTER, WORKER_0, WORKER_1, job, seen
 
 USER = StopRequested(StopReason.USER, 5.0)
 KERNEL = StopRequested(StopReason.KERNEL, 5.0)
@@ -469,6 +469,13 @@ def test_a_hint_is_said_once_and_again_when_it_changes() -> None:
         Hint(WORKER_0, "waiting for a port."),
     ]
     assert len(story.then("worker-0 running 3", slow).said(Hint)) == 4
+
+
+def test_what_holds_up_many_replicas_is_said_once() -> None:
+    """Sixty-four pods that wait for the same image are one line; the one that waits for something else is another."""
+    same = [TroubleSeen(replica, "Slow", "waiting for memory", 1.0) for replica in (MASTER, WORKER_0, WORKER_1)]
+    story = Story().then(*same, TroubleSeen(WORKER_1, "Odd", "waiting for a port", 2.0), *same[:2])
+    assert story.said(Hint) == [Hint(MASTER, "waiting for memory."), Hint(WORKER_1, "waiting for a port.")]
 
 
 def test_log_chunks_pass_through_and_change_nothing() -> None:
