@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from .. import operator
-from ..commands import Kubectl
+from ..cluster import Cluster
+from ..commands import Kubectl, call
 from ..notebook import Notebook, eventually
 from ..numbered import printing, received
+from ..registry import push
 
 LINES = 60_000
+STAYS = "import time\nprint('here', flush=True)\ntime.sleep(8)\n"
+"""The master alone decides (contracts A.3), so it must not end before a worker has begun."""
 HEAD = "%framework=pytorch;%name=printer\n"
 
 
@@ -55,6 +62,45 @@ def test_the_operator_is_killed_after_a_job_was_made(notebook: Notebook, kubectl
     assert cell.status == "ok", cell.error
     found = received(notebook.home, "printer", "master-0", LINES)
     assert (found.lines, found.missing, found.twice) == (LINES, 0, ()), found
+
+
+@pytest.mark.alone
+@pytest.mark.timeout(240)
+def test_workers_that_gave_up_waiting_for_a_slow_image_are_excused(
+    notebook: Notebook, cluster: Cluster, kubectl: Kubectl, mended: None
+) -> None:
+    """The master's image is still being pulled when the operator's init container ends: the job is made once more."""
+    image = push(cluster.python, cluster.registry, "slow:1")
+    with _patience(kubectl, 2):
+        call("docker", "pause", f"{cluster.run}-registry")
+        try:
+            request = notebook.send(f"%framework=pytorch;%name=slow;%image={image}\n%worker=1\n{STAYS}")
+            notebook.until_shown(request, "attempt 2", 90)
+        finally:
+            call("docker", "unpause", f"{cluster.run}-registry")
+        cell = notebook.wait(request, timeout=90)
+    assert cell.status == "ok", cell.error
+    assert {"[master-0] here", "[worker-0] here"} <= set(cell.text.splitlines()), cell.text
+
+
+@contextmanager
+def _patience(kubectl: Kubectl, tries: int) -> Iterator[None]:
+    """Workers look for their master so often, every two seconds, and then give up."""
+    where = ("deployment", operator.DEPLOYMENT, "-n", operator.NAMESPACE)
+    container = kubectl.json("get", *where)["spec"]["template"]["spec"]["containers"][0]
+    told = [*container.get("args", ()), f"--pytorch-init-container-max-tries={tries}"]
+    _patch(kubectl, "add", told)
+    try:
+        yield
+    finally:
+        _patch(kubectl, *(("replace", container["args"]) if "args" in container else ("remove", None)))
+
+
+def _patch(kubectl: Kubectl, how: str, args: list[str] | None) -> None:
+    change = {"op": how, "path": "/spec/template/spec/containers/0/args", "value": args}
+    where = (f"deployment/{operator.DEPLOYMENT}", "-n", operator.NAMESPACE)
+    kubectl("patch", *where, "--type=json", "-p", json.dumps([change]))
+    operator.wait(kubectl)
 
 
 def _scale(kubectl: Kubectl, replicas: int) -> None:
