@@ -130,6 +130,19 @@ def test_a_queue_that_admits_nothing_is_noticed() -> None:
     assert "admits no jobs now: Can't submit" in notice({KUEUE: GROUP, QUEUES: {"items": [queue]}}, "%queue=research")
 
 
+def test_a_queue_that_admits_jobs_is_not_spoken_of() -> None:
+    """Whatever else it says of itself."""
+    conditions = [{"type": "Active", "status": "True"}, {"type": "Other", "status": "False", "message": "no matter"}]
+    queue = {"metadata": {"name": "research"}, "status": {"conditions": conditions}}
+    assert found({KUEUE: GROUP, QUEUES: {"items": [queue]}}, "%queue=research") == []
+
+
+def test_where_kueue_does_not_say_what_it_has_nothing_is_said() -> None:
+    """An answer that did not come is no reason against the job; no queue is asked for."""
+    for answer in (fault(503), {}):
+        assert found({KUEUE: answer}, "%queue=research") == []
+
+
 def test_queues_that_may_not_be_listed() -> None:
     """Are told as that."""
     assert "could not check research" in notice({KUEUE: GROUP, QUEUES: fault(403)}, "%queue=research")

@@ -249,6 +249,13 @@ def test_what_is_within_is_not_spoken_of() -> None:
     assert of_limits(made("%cpu=3"), limits("PersistentVolumeClaim", max={"storage": "1Gi"})) == []
 
 
+def test_a_limit_range_may_say_nothing() -> None:
+    """The apiserver takes one without any rows, and writes it as null."""
+    empty = {"metadata": {"name": "lr"}, "spec": {"limits": None}}
+    assert of_limits(made("%cpu=1"), empty) == []
+    assert "at most 0.5 cpu" in refusal(of_limits(made("%cpu=1"), empty, limits(max={"cpu": "500m"})))
+
+
 def test_one_resource_is_told_once() -> None:
     """Of the first role that is outside."""
     assert "worker" not in refusal(of_limits(made("%worker=2", "%cpu=8"), limits(max={"cpu": "4"})))
@@ -262,6 +269,9 @@ def test_the_operators_own_container_has_to_fit_too() -> None:
         "that the training operator adds (init-pytorch) has 10Mi."
     )
     assert of_limits(made("%memory=1Gi"), limits(min={"memory": "64Mi"})) == []
+    row = limits(min={"cpu": "10m", "memory": "10Mi"})
+    assert of_limits(made("%worker=1", "%memory=1Gi", "%cpu=1"), row) == []
+    assert of_limits(made("%worker=1", "%memory=1Gi"), limits("Pod", min={"memory": "64Mi"})) == []
     tensorflow = made("%worker=1", "%memory=1Gi", framework="tensorflow")
     assert of_limits(tensorflow, limits(min={"memory": "64Mi"})) == []
 

@@ -293,6 +293,17 @@ def test_words_of_other_schedulers(message: str, said: tuple[str, str]) -> None:
     assert scheduling.unschedulable({}, message) == said
 
 
+def test_claims_that_have_no_volume_yet_are_named() -> None:
+    """Other volumes are not, nor is one that the pod makes for itself, which has no name yet."""
+    message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+    own = {"name": "scratch", "ephemeral": {"volumeClaimTemplate": {}}}
+    claims = [{"name": each, "persistentVolumeClaim": {"claimName": each}} for each in ("data", "out")]
+    said = "a volume claim of it has no volume yet"
+    for volumes, named in (([own, *claims], " (data and out)"), ([own], "")):
+        found = scheduling.unschedulable({"spec": {"volumes": volumes}}, message)
+        assert found == ("ClaimUnbound", f"{said}{named}")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
+from weakref import WeakValueDictionary
 
 from attrs import evolve, frozen
 
@@ -28,7 +30,7 @@ from ciao.core.errors import CiaoError, UnknownJobError, UserError
 from ciao.core.events import JobGone, Observation
 from ciao.core.frameworks.base import Framework
 from ciao.core.model import Artifact, JobHandle, JobSpec, Mounted, SourceFile
-from ciao.core.ports import Clock, Cursor, Document, Finding, JobStore, JobSummary, Query, Severity, Stop
+from ciao.core.ports import Clock, Cursor, Document, Finding, JobRecord, JobStore, JobSummary, Query, Severity, Stop
 
 TARGET = "kubeflow"
 _REMEMBERED = 100  # jobs of this process that are over and can still be watched
@@ -64,9 +66,11 @@ class KubeflowBackend:
     ) -> None:
         self._access, self._place, self._options, self._images = access, place, options, images
         self._frameworks, self._store, self._clock, self._uid = frameworks, store, clock, uid
-        self._clusters: dict[str, asyncio.Future[Cluster]] = {}
+        self._clusters: dict[str, Cluster] = {}
+        self._attempts: dict[str, asyncio.Future[Cluster]] = {}
         self._preflights: dict[tuple[str, str], Preflight] = {}
         self._followers: dict[str, Follower] = {}
+        self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._mine: set[str] = set()
 
     @property
@@ -110,14 +114,13 @@ class KubeflowBackend:
         job = await create(cluster, objects)
         kind = self._kind(spec)
         handle = JobHandle(TARGET, cluster.context, namespace, kind.name, spec.name, job["metadata"]["uid"])
-        self._mine.add(handle.uid)
         try:
             await self._begin(cluster, handle, job, self._frameworks[spec.framework])
         except BaseException:
-            await self._forget(handle.uid)
             with suppress(CiaoError):
                 await asyncio.shield(delete_job(cluster, namespace, kind.plural, handle.name, uid=handle.uid))
             raise
+        self._mine.add(handle.uid)
         return handle
 
     @asynccontextmanager
@@ -131,18 +134,32 @@ class KubeflowBackend:
         listener = follower.join(offsets)
         try:
             yield listener.stream()
+        except CiaoError:
+            if follower.over:  # what ended it may be mended when the next one watches
+                self._mine.discard(handle.uid)
+            raise
         finally:
             follower.audience.leave(listener)
             if not len(follower.audience) and handle.uid not in self._mine:
                 await self._forget(handle.uid)
 
     async def find(self, query: Query) -> tuple[JobSummary, ...]:
-        """Jobs that Ciao made, in the default namespace and wherever the store has jobs without an end."""
-        places = await self._places()
-        found = await asyncio.gather(
-            *(self._listed(cluster, namespace, kind, query) for cluster, namespace in places for kind in KINDS.values())
-        )
-        return tuple(each for jobs in found for each in jobs if query.uid in (None, each.handle.uid))
+        """Jobs that Ciao made, in the default namespace and wherever the store has jobs without an end.
+
+        Of a cluster that cannot be asked, other than the default one, what the store has of it: that may still run.
+        """
+        default = await self._cluster(self._place.context)
+        namespace = self._place.namespace or default.namespace
+        asking = [self._in(default, namespace, query)]
+        for (context, elsewhere), records in self._unfinished().items():
+            if (context, elsewhere) != (default.context, namespace):
+                asking.append(self._in_or(records, context, elsewhere, query))
+        found = list[JobSummary]()
+        for each in await asyncio.gather(*asking, return_exceptions=True):
+            if isinstance(each, BaseException):
+                raise each
+            found += each
+        return tuple(each for each in found if query.uid in (None, each.handle.uid))
 
     async def stop(self, handle: JobHandle, how: Stop) -> None:
         """As the port says; see ``stopping``."""
@@ -154,12 +171,12 @@ class KubeflowBackend:
     async def close(self) -> None:
         """Stop following, close connections; jobs go on."""
         await asyncio.gather(*(each.close() for each in self._followers.values()))
-        for connecting in set(self._clusters.values()):
-            if connecting.done() and not connecting.cancelled() and connecting.exception() is None:
-                await connecting.result().close()
-            connecting.cancel()
-        self._followers.clear()
-        self._clusters.clear()
+        for attempt in self._attempts.values():
+            attempt.cancel()
+        await asyncio.gather(*self._attempts.values(), return_exceptions=True)
+        await asyncio.gather(*(each.close() for each in self._clusters.values()))
+        for known in (self._followers, self._attempts, self._clusters, self._preflights):
+            known.clear()
 
     async def warm_up(self) -> None:
         """Connect, so that the first job need not wait for it."""
@@ -172,33 +189,24 @@ class KubeflowBackend:
 
         An attempt that failed is made again with the next use.
         """
-        connecting = self._clusters.get(context)
-        if connecting is None:
-            access = evolve(self._access, context=context or None)
-            connecting = self._clusters[context] = asyncio.ensure_future(connect(access))
-        try:
-            cluster = await asyncio.shield(connecting)
-        except Exception:
-            self._clusters.pop(context, None)
-            raise
-        known = self._clusters.setdefault(cluster.context, connecting)
-        if known is not connecting:
-            self._clusters[context] = known
+        if context in self._clusters:
+            return self._clusters[context]
+        attempt = self._attempts.get(context)
+        if attempt is None or (attempt.done() and (attempt.cancelled() or attempt.exception() is not None)):
+            attempt = self._attempts[context] = asyncio.ensure_future(self._connected(context))
+        return await asyncio.shield(attempt)
+
+    async def _connected(self, context: str) -> Cluster:
+        """Of two attempts that led to one context, the first one's."""
+        cluster = await connect(evolve(self._access, context=context or None))
+        known = self._clusters.setdefault(cluster.context, cluster)
+        if known is not cluster:
             await cluster.close()
-        return await known
+        return known
 
     async def _placed(self, spec: JobSpec) -> tuple[Cluster, str]:
         cluster = await self._cluster(spec.placement.context or self._place.context)
         return cluster, spec.placement.namespace or self._place.namespace or cluster.namespace
-
-    async def _places(self) -> list[tuple[Cluster, str]]:
-        default = await self._cluster(self._place.context)
-        found = {(default.context, self._place.namespace or default.namespace): default}
-        for record in self._store.list():
-            handle = record.handle
-            if handle.target == TARGET and record.ended is None and handle.uid:
-                found[handle.context, handle.namespace] = await self._cluster(handle.context)
-        return [(cluster, namespace) for (_, namespace), cluster in found.items()]
 
     # -- what ------------------------------------------------------------------------------------
 
@@ -225,7 +233,14 @@ class KubeflowBackend:
     # -- following -------------------------------------------------------------------------------
 
     async def _begin(self, cluster: Cluster, handle: JobHandle, job: Json, framework: Framework) -> Follower:
-        self._drop_old()
+        """The one follower of the job: of several who come at the same moment the first begins."""
+        async with self._beginning.setdefault(handle.uid, asyncio.Lock()):
+            if handle.uid not in self._followers:
+                self._drop_old()
+                self._followers[handle.uid] = await self._started(cluster, handle, job, framework)
+            return self._followers[handle.uid]
+
+    async def _started(self, cluster: Cluster, handle: JobHandle, job: Json, framework: Framework) -> Follower:
         world = World(
             api=cluster,
             store=self._store,
@@ -233,8 +248,12 @@ class KubeflowBackend:
             plural=KINDS[handle.kind].plural,
             container=framework.container,
         )
-        follower = self._followers[handle.uid] = Follower(world, handle, job)
-        await follower.start()
+        follower = Follower(world, handle, job)
+        try:
+            await follower.start()
+        except BaseException:
+            await asyncio.shield(follower.close())
+            raise
         return follower
 
     async def _found(self, handle: JobHandle) -> Follower | None:
@@ -252,12 +271,12 @@ class KubeflowBackend:
         if job["metadata"]["uid"] != handle.uid:
             return None
         framework = next(each for each in self._frameworks.values() if each.kind == handle.kind)
-        return self._followers.get(handle.uid) or await self._begin(cluster, handle, job, framework)
+        return await self._begin(cluster, handle, job, framework)
 
     async def _forget(self, uid: str) -> None:
         follower = self._followers.pop(uid, None)
         if follower is not None:
-            await follower.close()
+            await asyncio.shield(follower.close())
 
     def _drop_old(self) -> None:
         over = [uid for uid, each in self._followers.items() if each.over and not len(each.audience)]
@@ -266,6 +285,25 @@ class KubeflowBackend:
             self._mine.discard(uid)
 
     # -- finding ---------------------------------------------------------------------------------
+
+    def _unfinished(self) -> Mapping[tuple[str, str], list[JobRecord]]:
+        """Records of jobs without an end, by context and namespace."""
+        found = defaultdict[tuple[str, str], list[JobRecord]](list)
+        for record in self._store.list():
+            handle = record.handle
+            if handle.target == TARGET and record.ended is None and handle.uid:
+                found[handle.context, handle.namespace].append(record)
+        return found
+
+    async def _in(self, cluster: Cluster, namespace: str, query: Query) -> list[JobSummary]:
+        asking = [self._listed(cluster, namespace, kind, query) for kind in KINDS.values()]
+        return [each for jobs in await asyncio.gather(*asking) for each in jobs]
+
+    async def _in_or(self, records: list[JobRecord], context: str, namespace: str, query: Query) -> list[JobSummary]:
+        try:
+            return await self._in(await self._cluster(context), namespace, query)
+        except CiaoError:
+            return [_remembered(each) for each in records if query.name in (None, each.handle.name)]
 
     async def _listed(self, cluster: Cluster, namespace: str, kind: Kind, query: Query) -> list[JobSummary]:
         labels = names.selector({names.MANAGED: "ciao"})
@@ -278,6 +316,19 @@ class KubeflowBackend:
             raise refusal(error) from error
         items: Iterable[Json] = found.get("items", [])
         return [summary(each, TARGET, cluster.context) for each in items]
+
+
+def _remembered(record: JobRecord) -> JobSummary:
+    return JobSummary(
+        record.handle,
+        record.framework,
+        sum(count for _, count in record.roles),
+        record.created,
+        roles=record.roles,
+        label=record.label,
+        digest=record.digest,
+        owner=record.owner,
+    )
 
 
 async def _one(observation: Observation) -> AsyncIterator[Observation]:

@@ -35,7 +35,7 @@ from ciao.adapters.kubeflow.seen.refusals import refusal
 from ciao.adapters.kubeflow.stopping import Stopping
 from ciao.adapters.kubeflow.troublewatch import TroubleWatch
 from ciao.core.errors import CiaoError
-from ciao.core.events import Exit, JobGone, LogChunk, Observation, OutcomeSeen
+from ciao.core.events import Exit, JobGone, LogChunk, Observation, OutcomeSeen, ReplicaSeen
 from ciao.core.model import JobHandle, Replica
 from ciao.core.ports import Clock, JobStore
 
@@ -253,6 +253,8 @@ class Follower:
 
     def _tell_of_replica(self, observation: Observation) -> None:
         self._tell(observation)
+        if isinstance(observation, ReplicaSeen) and observation.exit is not None:
+            self._troubles.forget(observation.replica)
         self._maybe_over()
 
     def _tell(self, observation: Observation) -> None:

@@ -18,21 +18,33 @@ def overlaid(job: Json, spec: JobSpec, kind: Kind) -> Json:
     path = spec.placement.overlay
     if path is None:
         return job
-    return merged(job, _read(path), replicas=kind.replicas, label=path)
+    try:
+        return merged(job, _parsed(path, _read(path)), replicas=kind.replicas, label=path)
+    except RecursionError:
+        raise UserError("The overlay is nested too deeply, or contains itself.", Place(path)) from None
 
 
-def _read(path: str) -> object:
+def _read(path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text(encoding="utf-8")
+    except (OSError, ValueError, RuntimeError) as error:  # of a bad path, or of a home directory that nobody has
+        why = "it is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", error)
+        hint = "It is a YAML or JSON file."
+        raise UserError(f"%overlay={path} cannot be read: {str(why).rstrip('.')}.", hint=hint) from error
+
+
+def _parsed(path: str, text: str) -> object:
     import yaml  # with kubernetes, and only when there is an overlay
 
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise UserError(f"%overlay={path} cannot be read: {why}.", hint="It is a YAML or JSON file.") from error
-    try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        place = Place(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        raise UserError(f"The overlay is no YAML: {error.reason}.", place) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
         place = Place(path) if mark is None else Place(path, mark.line + 1, mark.column + 1)
-        problem = getattr(error, "problem", None) or "it cannot be understood"
-        raise UserError(f"The overlay is no YAML: {problem}.", place) from error
+        raise UserError(f"The overlay is no YAML: {error.problem or 'it cannot be understood'}.", place) from error
+    except (yaml.YAMLError, ValueError) as error:  # a date or a number that there is not
+        raise UserError(f"The overlay is no YAML: {error}.", Place(path)) from error

@@ -93,7 +93,10 @@ class Stopping:
 
     async def _pods(self, job: Json, replicas: Iterable[Replica] | None) -> list[Json]:
         selector = names.selector({names.UID: facts.labels(job).get(names.UID, "")})
-        found = await self._api.get(paths.pods(self._handle.namespace), labelSelector=selector)
+        try:
+            found = await self._api.get(paths.pods(self._handle.namespace), labelSelector=selector)
+        except ApiError as error:
+            raise refusal(error) from error
         wanted = None if replicas is None else set(replicas)
         return [
             pod

@@ -19,7 +19,8 @@ from ciao.adapters.kubeflow.api.apierrors import ApiError
 from ciao.adapters.kubeflow.api.client import Api, Json
 from ciao.adapters.kubeflow.api.reflector import Reflector
 from ciao.adapters.kubeflow.api.watchcache import Change
-from ciao.adapters.kubeflow.seen.eventfacts import event_facts, event_trouble
+from ciao.adapters.kubeflow.seen import facts, pulls
+from ciao.adapters.kubeflow.seen.eventfacts import EventFacts, event_facts, event_trouble
 from ciao.adapters.kubeflow.seen.jobfacts import JobFacts
 from ciao.adapters.kubeflow.seen.podfacts import PodFacts
 from ciao.adapters.kubeflow.seen.shortage import shortage
@@ -32,7 +33,7 @@ from ciao.adapters.kubeflow.seen.troubles import (
     pod_trouble,
     waits_for_master,
 )
-from ciao.core.errors import CiaoError, TargetError
+from ciao.core.errors import CiaoError
 from ciao.core.events import Observation, Phase, TroubleSeen
 from ciao.core.model import JobHandle, Replica
 
@@ -68,19 +69,21 @@ class TroubleWatch:
         self._pods: dict[Replica, Json] = {}
         self._slow: dict[Replica, asyncio.Task[None]] = {}
         self._nodes: tuple[list[Json], list[Json] | None] | None = None
+        self._asking = asyncio.Lock()
+        self._unreachable: TroubleSeen | None = None
         self._heard = self._nodes_hidden = False
 
     def lasting(self) -> Iterable[TroubleSeen]:
         """What is so now, for who comes late."""
-        return [each.seen for each in self._lasting.values()]
+        unreachable = [] if self._unreachable is None else [self._unreachable]
+        return [*unreachable, *(each.seen for each in self._lasting.values())]
 
     def connection(self, why: str | None) -> None:
         """The apiserver cannot be watched, or (None) can again."""
         now = self._now()
-        if why is None:
-            self._tell(TroubleSeen(None, "Reachable", "the cluster answers again; nothing was missed", now))
-        else:
-            self._tell(TroubleSeen(None, "Unreachable", why, now))
+        self._unreachable = None if why is None else TroubleSeen(None, "Unreachable", why, now)
+        again = TroubleSeen(None, "Reachable", "the cluster answers again; nothing was missed", now)
+        self._tell(self._unreachable or again)
 
     def job(self, job: JobFacts) -> None:
         """The job is so now. What an event said of it stays until another does: that is not in the job."""
@@ -93,23 +96,19 @@ class TroubleWatch:
         """A replica's pod is so now."""
         self._pods[replica] = pod
         self._details[replica] = detail(pod, self._container)
-        self._judge(replica, pod)
-        self._look_closer(replica, known)
-
-    def _judge(self, replica: Replica, pod: Json) -> None:
-        master = self._details.get(Replica("master", 0), "")
-        found = pod_trouble(pod, self._now(), container=self._container, job=self._handle.name, master=master)
+        found = self._judged(pod)
         if found is not None and found.reason in _UNPLACED:
-            self._spawn(self._with_numbers(found, pod))
+            self._spawn(self._with_numbers(replica, found, pod))
         else:
             self._settle(replica, found)
+        self._look_closer(replica, known)
 
     def event(self, event: Json) -> None:
         """An event of the job or of one of its pods."""
         self._heard = True
         about = event_facts(event)
         found = event_trouble(event, self._handle.name, self._container)
-        if found is not None and (about.kind != "Pod" or found.replica in self._slow):
+        if found is not None and self._counts(about, found.replica):
             self._settle(found.replica, found)
 
     def forget(self, replica: Replica) -> None:
@@ -121,34 +120,55 @@ class TroubleWatch:
 
     # -- inside ----------------------------------------------------------------------------------
 
+    def _judged(self, pod: Json) -> Trouble | None:
+        master = self._details.get(Replica("master", 0), "")
+        return pod_trouble(pod, self._now(), container=self._container, job=self._handle.name, master=master)
+
+    def _counts(self, about: EventFacts, replica: Replica | None) -> bool:
+        """Events are kept for an hour: what kept a pod from being made before there was this one is over."""
+        if about.kind == "Pod":
+            return replica in self._slow
+        pod = self._pods.get(replica) if replica is not None else None
+        return pod is None or about.at >= facts.created(pod)
+
     def _settle(self, who: Replica | None, found: Trouble | None) -> None:
         if found is None:
             self._lasting.pop(who, None)
-            return
-        if news(self._lasting.get(who), found) and news(self._told.get(who), found):
-            self._tell(found.seen)
-            self._told[who] = found
-        self._lasting[who] = found
+        elif _adds(self._lasting.get(who), found):
+            if _adds(self._told.get(who), found):
+                self._tell(found.seen)
+                self._told[who] = found
+            self._lasting[who] = found
 
-    async def _with_numbers(self, found: Trouble, pod: Json) -> None:
+    async def _with_numbers(self, replica: Replica, found: Trouble, pod: Json) -> None:
         """Which resource is short, and by how much, where nodes may be read."""
         nodes = await self._known_nodes()
         numbers = shortage(pod, *nodes) if nodes is not None else ""
         message = f"{found.message} ({numbers})" if numbers else found.message
-        self._settle(found.replica, evolve(found, message=message))
+        if self._pods.get(replica) is pod:  # else it may have found a place meanwhile
+            self._settle(replica, evolve(found, message=message))
 
     async def _known_nodes(self) -> tuple[list[Json], list[Json] | None] | None:
-        if self._nodes is None and not self._nodes_hidden:
-            try:
-                nodes = (await self._api.get(paths.NODES)).get("items", [])
-            except (ApiError, TargetError):
-                self._nodes_hidden = True
-                return None
-            pods = None
-            with suppress(ApiError, TargetError):
-                pods = (await self._api.get(paths.ALL_PODS)).get("items", [])
-            self._nodes = nodes, pods
-        return self._nodes
+        async with self._asking:  # many replicas find no room at the same moment
+            if self._nodes is None and not self._nodes_hidden:
+                try:
+                    nodes = await self._listed(paths.NODES)
+                except ApiError:
+                    self._nodes_hidden = True
+                except CiaoError:  # no answer: with the next change there may be one
+                    pass
+                else:
+                    self._nodes = nodes, await self._listed_if_permitted(paths.ALL_PODS)
+            return self._nodes
+
+    async def _listed_if_permitted(self, path: str) -> list[Json] | None:
+        try:
+            return await self._listed(path)
+        except (ApiError, CiaoError):
+            return None
+
+    async def _listed(self, path: str) -> list[Json]:
+        return (await self._api.get(path)).get("items") or []
 
     def _look_closer(self, replica: Replica, pod: PodFacts) -> None:
         """Some troubles are not told by any change of the pod: it goes on waiting, or is not ended by its node."""
@@ -171,7 +191,9 @@ class TroubleWatch:
                 if watching is None and not waits_for_master(self._pods[replica]):
                     watching = self._spawn(self._if_permitted(events))
                 await asyncio.sleep(PATIENCE)
-                self._judge(replica, self._pods[replica])
+                found = self._judged(self._pods[replica])
+                if found is not None:  # else what an event said of it stays
+                    self._settle(replica, found)
         finally:
             if watching is not None:
                 watching.cancel()
@@ -183,3 +205,9 @@ class TroubleWatch:
     def _see_event(self, change: Change) -> None:
         if change.kind == "seen":
             self.event(change.object)
+
+
+def _adds(known: Trouble | None, found: Trouble) -> bool:
+    """It is news; also a vague word about an image, after a precise one about something else."""
+    others = known is not None and known.reason not in (found.reason, *pulls.ABOUT_IMAGES)
+    return news(known, found) or (found.vague and others)

@@ -7,6 +7,7 @@ process that held it is gone, and then one of the others takes over, exactly whe
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,7 @@ from attrs import define, field
 from ciao.adapters.kubeflow.api import paths
 from ciao.adapters.kubeflow.api.client import Api
 from ciao.adapters.kubeflow.logs.containerlog import ContainerLog
+from ciao.adapters.kubeflow.logs.logmark import Mark
 from ciao.adapters.kubeflow.logs.logsink import LogSink
 from ciao.adapters.kubeflow.logs.logtail import LogTail
 from ciao.adapters.kubeflow.seen.podfacts import PodFacts
@@ -34,31 +36,36 @@ Tell = Callable[[Observation], None]
 
 @define(eq=False)
 class _Reading:
-    """One pod's log. ``complete`` is called once."""
+    """One pod's log. ``complete`` is called once; ``rests``: since when its container prints no more (monotonic)."""
 
     replica: Replica
     pod: PodFacts
     complete: Callable[[], None]
+    monotonic: Callable[[], float]
     log: ContainerLog | None = None
-    ended: bool = False
+    rests: float = math.inf
     lost: bool = False
     done: bool = False
     after: asyncio.Event = field(factory=asyncio.Event)
 
+    @property
+    def ended(self) -> bool:
+        return self.rests < math.inf
+
     def terminated(self) -> None:
-        self.ended = True
+        self.rests = min(self.rests, self.monotonic())
         if self.log is not None:
             self.log.terminated()
 
     def gone(self) -> None:
-        self.ended = self.lost = True
+        self.rests, self.lost = min(self.rests, self.monotonic()), True
         if self.log is not None:
             self.log.gone()
 
     def finish(self) -> None:
+        self.after.set()
         if not self.done:
             self.done = True
-            self.after.set()
             self.complete()
 
 
@@ -80,7 +87,7 @@ class JobLogs:
         """``offsets``: how far each replica's log was told. StoreError when the job has no record here."""
         self._offsets = dict(offsets)
         try:
-            self._writer = await asyncio.to_thread(self._store.writer, self._handle)
+            self._writer = await self._take()
         except StoreError:
             if self._store.get(self._handle.target, self._handle.name) is None:
                 raise
@@ -88,7 +95,7 @@ class JobLogs:
 
     def open(self, replica: Replica, pod: PodFacts, complete: Callable[[], None]) -> _Reading:
         """Begin with a pod's log, as soon as the replica's former one is complete."""
-        reading = _Reading(replica, pod, complete)
+        reading = _Reading(replica, pod, complete, self._clock.monotonic)
         self._readings.append(reading)
         if self._writer is not None:
             self._spawn(self._read(reading))
@@ -115,10 +122,14 @@ class JobLogs:
         reading.finish()
 
     async def _read_on(self, reading: _Reading) -> None:
-        for former in self._readings[: self._readings.index(reading)]:
-            if former.replica == reading.replica:
-                await former.after.wait()
+        mine = [each for each in self._readings if each.replica == reading.replica]
+        place = mine.index(reading)
+        for former in mine[:place]:
+            await former.after.wait()
         assert self._writer is not None
+        mark = Mark.load(self._writer.kept(reading.replica)[0])
+        if mark is not None and mark.container in [later.pod.container for later in mine[place + 1 :]]:
+            return  # the other process had come to its end
         if reading.replica not in self._sinks:
             self._sinks[reading.replica] = LogSink(self._writer, reading.replica, self._tell, self._clock.now)
         sink = self._sinks[reading.replica]
@@ -151,16 +162,27 @@ class JobLogs:
             writer.close()
             raise
         self._writer = writer  # only now: what is read here must not be told by the tail as well
-        for reading in self._readings:
-            if not reading.done:
-                self._spawn(self._read(reading))
+        for reading in self._readings:  # also those that rested: whether they were read to their end, the mark says
+            reading.after.clear()
+            self._spawn(self._read(reading))
 
     async def _freed(self) -> LogWriter:
         while True:
             await asyncio.sleep(_TAKE_OVER)
-            self._complete_those_that_rest()
+            try:
+                return await self._take()
+            except StoreError:
+                self._complete_those_that_rest()
+
+    async def _take(self) -> LogWriter:
+        """The lock, or StoreError. Who is cancelled meanwhile does not keep it."""
+        taking = asyncio.ensure_future(asyncio.to_thread(self._store.writer, self._handle))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
             with suppress(StoreError):
-                return await asyncio.to_thread(self._store.writer, self._handle)
+                (await taking).close()
+            raise
 
     def _hear(self, observation: Observation) -> None:
         replica = getattr(observation, "replica", None)
@@ -171,8 +193,8 @@ class JobLogs:
     def _complete_those_that_rest(self) -> None:
         now = self._clock.monotonic()
         for reading in self._readings:
-            since = self._grown.setdefault(reading.replica, now)
-            if reading.ended and not reading.done and now - since >= _DRAINED:
+            since = max(reading.rests, self._grown.get(reading.replica, 0.0))
+            if not reading.done and now - since >= _DRAINED:
                 reading.finish()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

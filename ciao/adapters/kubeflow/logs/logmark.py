@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -43,17 +44,27 @@ class Mark:
     def load(cls, text: str) -> Mark | None:
         """None for whatever ``dump`` did not make."""
         try:
-            found = json.loads(text)
-            if not isinstance(found, dict) or found["format"] != _FORMAT:
-                return None
-            plain = Position(found["horizon"], found["latest"], (), found["begun"], found["given"])
-            raw = base64.b64decode(found["recent"])
-            keys = struct.unpack(f"<{len(raw) // 8}Q", raw)
-            return cls(
-                found["container"], evolve(plain, recent=tuple(each + _base(plain) for each in keys)), found["over"]
-            )
-        except (ValueError, KeyError, TypeError, struct.error):
+            mark = _mark(json.loads(text))
+            return mark if mark.dump() == text else None
+        except (ValueError, KeyError, TypeError, RecursionError, struct.error):
             return None
+
+
+def _mark(found: dict[str, Any]) -> Mark:
+    """What the fields say, when they have the types that ``dump`` gives them."""
+    container, over, given = found["container"], found["over"], found["given"]
+    if not (isinstance(container, str) and isinstance(over, bool) and type(given) is int):
+        raise TypeError
+    plain = Position(_whole(found["horizon"]), _whole(found["latest"]), (), _whole(found["begun"]), given)
+    raw = base64.b64decode(found["recent"])
+    keys = struct.unpack(f"<{len(raw) // 8}Q", raw)
+    return Mark(container, evolve(plain, recent=tuple(each + _base(plain) for each in keys)), over)
+
+
+def _whole(value: object) -> int | None:
+    if value is None or type(value) is int:
+        return value
+    raise TypeError
 
 
 def _base(position: Position) -> int:

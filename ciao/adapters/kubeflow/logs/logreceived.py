@@ -20,6 +20,8 @@ DISORDER = 50_000_000
 """Nanoseconds."""
 MOST = 4096
 """Recent lines; in a flood these are less than 50 ms."""
+SPAN = 1 << 32
+"""Nanoseconds above the horizon: what is later, since the node's clock was set back again and again, is not kept."""
 KEY = 4096
 """Bytes of a line that tell it from others of the same nanosecond."""
 
@@ -28,8 +30,8 @@ KEY = 4096
 class Position:
     """How far one container instance was read: plain numbers, fit to be kept as JSON.
 
-    ``recent``: the keys of lines after ``horizon`` (ns). ``latest``: the last line's time. ``begun``: the key of a
-    line that was given in part, and ``given`` how many bytes of its text.
+    ``recent``: the keys of lines after ``horizon`` (ns), by less than ``SPAN``. ``latest``: the last line's time.
+    ``begun``: the key of a line that was given in part, and ``given`` how many bytes of its text.
     """
 
     horizon: int | None = None
@@ -56,7 +58,10 @@ class Received:
     @property
     def recent(self) -> tuple[int, ...]:
         """The keys of the received lines after the horizon, in the log's order."""
-        return tuple(self._recent)
+        if self.horizon is None:
+            return ()
+        low, high = (self.horizon + 1) << 32, (self.horizon + SPAN) << 32
+        return tuple([key for key in self._recent if low <= key < high])
 
     def expect(self) -> None:
         """A read begins: it may give again what is received."""

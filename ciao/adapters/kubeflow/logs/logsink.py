@@ -3,6 +3,8 @@
 The position is kept beside the log, with the log's size, after every batch. A process that was killed between the two
 has appended more than it kept; whoever goes on from the position is given those bytes once more, and leaves them out as
 far as they are what the log has.
+
+So it is when the mark is lost: then all that the log has may come once more, or none of it.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ class LogSink:
     open: bool = True
     _container: str = ""
     _unkept: int | None = None  # where the bytes begin that are in the log, and will come once more
+    _passed: Gap | None = None  # the last one that came among them: marked already, if they do come
     _chunk: LogChunk | None = None
     _strays: set[bytes] = field(factory=set)
 
@@ -46,17 +49,21 @@ class LogSink:
         """Where to go on in the log of this container instance (its id); None: at its beginning."""
         text, size = self._writer.kept(self._replica)
         mark, actual = Mark.load(text), self._writer.size(self._replica)
-        self._container, self._unkept, self.over = container, None, False
+        self._container, self._unkept, self._passed, self.over = container, None, None, False
+        if mark is None and actual:
+            self._unkept = 0
+            return None
+        if mark is not None and (actual < size or not (mark.over or mark.container == container)):
+            # The machine went down with some of it, or the rest of the former container's is gone.
+            self._gap(Gap(mark.position.latest, None))
         if mark is None or mark.container != container:
-            if mark is not None and not mark.over:
-                self._gap(Gap(mark.position.latest, None))  # the rest of the former one's log
             self._keep(Position())
             return None
         self.over = mark.over
-        if actual < size:
-            self._gap(Gap(mark.position.latest, None))  # the machine went down with it
-        elif actual > size:
+        if actual > size:
             self._unkept = size
+        elif actual < size:
+            self._keep(mark.position)
         return mark.position
 
     def take(self, pieces: Iterable[Piece], position: Position, *, over: bool = False) -> None:
@@ -69,6 +76,8 @@ class LogSink:
                     self._gap(piece)
                 case Stray(data):
                     self._stray(data)
+        if over and self._passed is not None:
+            self._not_again()
         self._tell_chunk()
         self.over = over
         if self.open and (self._unkept is None or over):
@@ -94,23 +103,36 @@ class LogSink:
         if self._unkept is None:
             return data
         known = self._writer.read(self._replica, self._unkept, len(data))
-        if not data.startswith(known):
-            self._unkept = None
-            self._gap(Gap(None, None))  # what the log has here has not come again, so something may be missing
+        if not data.startswith(known) and self._has_break(self._unkept):
+            self._unkept += 1
+            known = self._writer.read(self._replica, self._unkept, len(data))
+        if not known or not data.startswith(known):
+            self._not_again()
             return data[_same_lines(known, data) :]
         self._unkept += len(known)
         if self._unkept >= self._writer.size(self._replica):
-            self._unkept = None
+            self._unkept = self._passed = None
         return data[len(known) :]
+
+    def _not_again(self) -> None:
+        """What the log has there has not come again, so something may be missing behind it."""
+        gap, self._unkept, self._passed = self._passed or Gap(None, None), None, None
+        self._gap(gap)
 
     def _gap(self, gap: Gap) -> None:
         if self._unkept is not None:
-            return  # it was marked before the bytes that come again; if they do not, there will be another
+            self._passed = gap
+            return
         after = None if gap.after is None else gap.after / SECOND
         before = None if gap.before is None else gap.before / SECOND
         at = after if after is not None else before if before is not None else self._now()
         self._writer.gap(self._replica, at)
         self.trouble(missing(after, before))
+
+    def _has_break(self, place: int) -> bool:
+        """There stands the newline with which the writer ends a line at a gap, and more behind it."""
+        around = self._writer.read(self._replica, max(0, place - 1), 3)
+        return place > 0 and len(around) == 3 and around[:1] != b"\n" and around[1:2] == b"\n"
 
     def _stray(self, data: bytes) -> None:
         if data not in self._strays and len(self._strays) < _STRAYS:

@@ -12,6 +12,7 @@ from contextlib import closing
 
 from attrs import define, field
 
+from ciao.core.errors import StoreError
 from ciao.core.events import LogChunk, LogTrouble, Observation
 from ciao.core.model import JobHandle, Replica
 from ciao.core.ports import JobStore
@@ -30,7 +31,7 @@ class LogTail:
     _now: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _finished: bool = False
-    _troubles: dict[Replica, str] = field(factory=dict)
+    _troubles: set[tuple[Replica, str]] = field(factory=set)
 
     async def run(self) -> None:
         """Until ``finish``, and then once more."""
@@ -49,14 +50,23 @@ class LogTail:
         return self._offsets
 
     def look(self) -> None:
-        """Tell what has grown since."""
-        for replica, known in self._offsets.items():
-            with closing(self._store.reader(self._handle, replica)) as log:
-                size, trouble = log.size, log.trouble()
-                if size > known:
-                    first = log.line_at(known)
-                    self._tell(LogChunk(replica, first, log.line_at(size - 1) + 1 - first, known, size))
-                    self._offsets[replica] = size
-            if trouble and self._troubles.get(replica) != trouble:
-                self._troubles[replica] = trouble
+        """Tell what has grown since, and what is wrong: each once. A log that cannot be read now is told later."""
+        for replica in self._offsets:
+            try:
+                trouble = self._look_at(replica)
+            except StoreError as error:
+                trouble = str(error)
+            if trouble and (replica, trouble) not in self._troubles:
+                self._troubles.add((replica, trouble))
                 self._tell(LogTrouble(replica, trouble, self._now()))
+
+    def _look_at(self, replica: Replica) -> str:
+        known = self._offsets[replica]
+        with closing(self._store.reader(self._handle, replica)) as log:
+            size, trouble = log.size, log.trouble()
+            if size > known:
+                first = log.line_at(known)
+                chunk = LogChunk(replica, first, log.line_at(size - 1) + 1 - first, known, size)
+                self._offsets[replica] = size
+                self._tell(chunk)
+            return trouble

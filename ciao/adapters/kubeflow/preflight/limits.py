@@ -25,6 +25,7 @@ from ciao.adapters.kubeflow.preflight.checks import (
     trial_of,
     unchecked,
 )
+from ciao.adapters.kubeflow.seen import facts
 from ciao.adapters.kubeflow.seen.asked import Amounts, Ask, Container, Json, amounts, magic, shown
 from ciao.core.ports import Finding
 
@@ -132,7 +133,7 @@ def bounds_of(ranges: Json | None) -> tuple[Bounds, ...]:
             row["type"] == "Pod",
             *(amounts(row.get(field)) for field in ("min", "max", "defaultRequest", "default")),
         )
-        for each in (ranges or {}).get("items", [])
-        for row in each.get("spec", {}).get("limits", [])
+        for each in facts.entries(ranges, "items")
+        for row in facts.entries(each, "spec", "limits")
         if row.get("type") in ("Container", "Pod")
     )

@@ -45,6 +45,8 @@ _CAUSES = (
         "there is no such image or tag in the registry",
     ),
 )
+ABOUT_IMAGES = frozenset({"ImageName", "ImageAbsent", FAILED, *(found for _, found, _ in _CAUSES)})
+"""The words that ``why`` gives."""
 _QUOTED = {"ImageUnreachable", "ImageForbidden"}  # whose own words say more: which host, which status
 
 

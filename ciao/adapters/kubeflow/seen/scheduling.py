@@ -27,7 +27,8 @@ def unschedulable(pod: Json, message: str) -> Said:
     if missing:
         return "ClaimMissing", f"there is no volume claim {missing[1]} in the namespace {facts.namespace(pod)}"
     if "unbound immediate PersistentVolumeClaims" in message:
-        return "ClaimUnbound", f"a volume claim of it has no volume yet ({listed(_claims(pod))})"
+        claims = listed(_claims(pod))
+        return "ClaimUnbound", f"a volume claim of it has no volume yet{f' ({claims})' if claims else ''}"
     nodes, body = _HEAD.match(message), _TAIL.sub("", _HEAD.sub("", message, count=1))
     parts = [_part(pod, int(part[1]), part[2].strip(" .")) for part in _PART.finditer(body)]
     if not parts or nodes is None:
