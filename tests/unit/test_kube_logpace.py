@@ -183,23 +183,30 @@ def test_a_read_that_keeps_up_is_not_behind() -> None:
     """However far the node's clock is from ours."""
     for skew in (-3600.0, 0.0, 5.0):
         pace = late(skew, skew, skew, skew)
-        assert not pace.behind(3.0)
+        assert not pace.behind(3.0, ended=False)
         assert pace.caught_up
 
 
 def test_a_read_whose_lines_come_later_and_later_falls_behind() -> None:
     """Later than the one that came the soonest."""
-    assert not late(1.0, 1.0, 1.0 + BEHIND).behind(2.0)
+    assert not late(1.0, 1.0, 1.0 + BEHIND).behind(2.0, ended=False)
     pace = late(1.0, 1.0, 1.1 + BEHIND)
-    assert pace.behind(2.0)
+    assert pace.behind(2.0, ended=False)
     assert not pace.caught_up
 
 
 def test_it_has_caught_up_when_lines_come_at_once_again() -> None:
     """Which is sooner than it is not behind."""
     pace = late(0.0, 0.0, BEHIND + 1, CAUGHT_UP + 1)
-    assert (pace.behind(3.0), pace.caught_up) == (False, False)
+    assert (pace.behind(3.0, ended=False), pace.caught_up) == (False, False)
     assert late(0.0, 0.0, BEHIND + 1, CAUGHT_UP / 2).caught_up
+
+
+def test_what_an_ended_container_still_sends_is_old() -> None:
+    """From the first lines on that come later than they could."""
+    pace = late(1.0, 1.0, 1.0 + 2 * CAUGHT_UP)
+    assert (pace.behind(2.0, ended=False), pace.behind(2.0, ended=True)) == (False, True)
+    assert not late(1.0, 1.0).behind(2.0, ended=True)
 
 
 def test_a_read_that_begins_is_not_behind() -> None:
@@ -207,8 +214,8 @@ def test_a_read_that_begins_is_not_behind() -> None:
     pace = late(0.0, 0.0, 0.0)
     pace.begin(10.0)
     pace.believed(lines(-100.0), 10.1, EPOCH + 10.1)
-    assert not pace.behind(10.1)
-    assert pace.behind(10.0 + SETTLED)
+    assert not pace.behind(10.1, ended=False)
+    assert pace.behind(10.0 + SETTLED, ended=False)
 
 
 def test_a_plain_read_tells_how_late_it_is_too() -> None:
@@ -224,7 +231,7 @@ def test_bytes_without_a_time_do_not_tell_how_late_they_are() -> None:
     """The rest of a line is as late as it was."""
     pace = late(0.0, 0.0, BEHIND + 1)
     pace.heard(b"no line ends here", 3.0, EPOCH + 3.0)
-    assert pace.behind(3.0)
+    assert pace.behind(3.0, ended=False)
 
 
 # -- missed_beginning --------------------------------------------------------------------------------

@@ -59,7 +59,6 @@ class ContainerLog:
         self._step = 0.75 + zlib.crc32(path.encode()) / 2**33  # not in step with the other replicas
         self._news = asyncio.Event()
         self._tries = 0
-        self._rested = False  # the last read went to its end
         self._failing: float | None = None  # since when nothing of the log was shown
         self._told = False
 
@@ -85,9 +84,8 @@ class ContainerLog:
                 return read.finish(read.cursor.lost())
             ended = read.ended
             plain = self._plain or ended
-            check = ended and self._rested
+            check = ended and read.whole
             end = await (read.check() if check else read.read(plain=plain))
-            self._rested = end is End.EOF
             self._judge(end)
             if read.cursor.complete:
                 return read.finish()

@@ -12,11 +12,11 @@ at their end:
    Nothing is missing either when it is empty, but
    a. the first new line is the half line that a read ended in: that came after what was received (else the gap was
       marked before it), or
-   b. a followed read had come to its end, the container having ended (a *seam*: the kubelet ends it only at the end of
-      the file that it has open), and the first new line is not ``SEAM`` later. Then no further file can have been
-      between, and a half line that the old file ended in goes on in the new one.
+   b. a read had come to its end, the container having ended (a *seam*: the kubelet ends a followed read only at the
+      end of the file that it has open), and the first new line is not ``SEAM`` later. Then no further file can have
+      been between, and a half line that the old file ended in goes on in the new one.
 4. The log is complete when the container had ended before a read began, and that read showed something received (or
-   there never was anything) and brought nothing that the ones before had not.
+   there never was anything, or, behind a seam, the file is empty) and brought nothing that the ones before had not.
 
 A line is given once it is whole. A half line at a read's end is forgotten: the next read brings the whole. Only three
 things give it as it is: the log is complete, or its rest was lost in a gap, or goes on behind a seam. A line longer
@@ -74,6 +74,7 @@ class LogCursor:
     _opening: bytes | None = None  # what stood before its first line
     _strays: bool = False
     _seam: bool = False
+    _tail: bool = False
     _out: list[Piece] = field(factory=list)
 
     @classmethod
@@ -90,6 +91,11 @@ class LogCursor:
         return Position(received.horizon, received.latest, received.recent, unfinished.begun, unfinished.given)
 
     @property
+    def overlaps(self) -> bool:
+        """The present read has shown something that had been received: nothing can be missing between."""
+        return self._overlap
+
+    @property
     def since(self) -> int | None:
         """What to ask for: whole seconds since the epoch; None: from the log's beginning."""
         return None if self._received.horizon is None else max(0, self._received.horizon) // SECOND
@@ -100,12 +106,13 @@ class LogCursor:
         scout._open.half = self._open.half
         return scout
 
-    def begin(self, *, seam: bool = False) -> None:
-        """A read begins, of what comes after ``since``.
+    def begin(self, *, seam: bool = False, tail: bool = False) -> None:
+        """A read begins, of what comes after ``since``; ``tail``: of the last lines of that.
 
-        ``seam``: the last read was followed to its own end, and the container had ended.
+        ``seam``: the last read came to its own end, and the container had ended.
         """
         self._half, self._long, self._first, self._opening, self._seam = b"", None, None, None, seam
+        self._tail = tail
         self._behind, self._overlap, self._skips, self._strays, self.fresh = True, False, False, False, False
         self._received.expect()
 
@@ -132,9 +139,10 @@ class LogCursor:
             self._half = b""
         if self._opening is not None and not cut:
             self._stray(self._opening)
-        self.holds = self._shows()
-        if terminated and not cut and self.holds and not self.fresh and self._half == self._open.half:
-            self._give(self._open.rest_of(self._half))
+        emptied = self._seam and not cut and self._is_empty()
+        self.holds = emptied or self._shows()
+        if terminated and not cut and self.holds and not self.fresh and (emptied or self._half == self._open.half):
+            self._give(self._open.rest_of(self._open.half))
             self.complete = True
         elif self._half:
             self._keep_half()
@@ -224,7 +232,7 @@ class LogCursor:
         if unfinished.is_in(at, line) or (self._overlap and unfinished.begun is None) or (nothing and not unfinished):
             return
         after = unfinished.at if unfinished else self._received.latest
-        if self._seam and after is not None and abs(at - after) <= SEAM:
+        if self._seam and not self._tail and after is not None and abs(at - after) <= SEAM:
             self._give(unfinished.rest_of(unfinished.half))
             unfinished.forget()
         else:
@@ -265,6 +273,10 @@ class LogCursor:
     def _stray(self, text: bytes) -> None:
         self._strays, self._opening = True, None
         self._out.append(Stray(text[:_STRAY]))
+
+    def _is_empty(self) -> bool:
+        """The read has shown nothing at all."""
+        return self._behind and not (self._overlap or self._half or self._strays or self._opening is not None)
 
     def _shows(self) -> bool:
         """The read has shown something that we have, or there is nothing at all."""

@@ -99,8 +99,10 @@ class Pace:
         """A file is filled within a minute."""
         return self._decayed(now) > _FILE / 60
 
-    def behind(self, now: float) -> bool:
-        """The read does not keep up. In its first seconds it brings old lines."""
+    def behind(self, now: float, *, ended: bool) -> bool:
+        """The read does not keep up. In its first seconds it brings old lines; when all has ``ended``, always."""
+        if ended:
+            return not self.caught_up
         return self._late > BEHIND and now - self._opened >= SETTLED
 
     @property
