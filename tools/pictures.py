@@ -1,5 +1,7 @@
 """``make pictures``: the screenshots of README.md, taken in JupyterLab as a user sees it.
 
+``make pictures ARGS=cluster`` takes the one that needs a cluster: that of the current kubeconfig.
+
 A JupyterLab of its own (settings, workspaces and jobs under build/pictures) runs the examples in headless Chromium, by
 the keyboard alone. Pictures go to docs/images; somebody should look at them before they are committed.
 """
@@ -58,6 +60,20 @@ for step in range(1, 1000):
     time.sleep(0.7)
 """
 
+GREEDY = """
+%framework=pytorch;%target=kubeflow
+%master=1;%worker=2;%cpu=250m;%memory=128Mi
+import os
+import time
+
+batches = []
+for step in range(1, 100):
+    print("step", step, "in pod", os.environ["HOSTNAME"], flush=True)
+    if os.environ["RANK"] == "2":
+        batches.append(bytearray(40 << 20))
+    time.sleep(0.7)
+"""
+
 
 def main() -> int:
     """Take every picture; 0 when all are there."""
@@ -68,12 +84,13 @@ def main() -> int:
     if chosen.browser is None:
         print("no Chromium here (on Debian: apt install chromium)", file=sys.stderr)
         return 1
+    takes = [take for take in (*PICTURES, *OF_A_CLUSTER) if take.__name__ in chosen.pictures]
     prepare()
     with jupyterlab() as (address, token), sync_playwright() as player:
         browser = player.chromium.launch(executable_path=chosen.browser, args=list(FLAGS))
         context = browser.new_context(viewport={"width": WIDTH, "height": 2600}, device_scale_factor=1.5)
         context.request.get(f"{address}/api/status?token={token}")
-        for take in (each for each in PICTURES if each.__name__ in chosen.pictures):
+        for take in takes:
             print(f"· {take.__name__}", flush=True)
             with contextlib.closing(context.new_page()) as page:
                 try:
@@ -85,7 +102,7 @@ def main() -> int:
     return 0
 
 
-# -- the four pictures ----------------------------------------------------------------------------
+# -- the pictures ----------------------------------------------------------------------------
 
 
 def demo(page: Any, address: str) -> None:
@@ -135,7 +152,19 @@ def interrupt(page: Any, address: str) -> None:
     book.shoot("interrupt", cell)
 
 
+def cluster(page: Any, address: str) -> None:
+    """Three pods, and why one of them was killed."""
+    book = Book(page, address, "cluster.ipynb")
+    cell = book.cells().first
+    book.edit(cell)
+    page.keyboard.press("Shift+Enter")
+    book.wait()
+    assert "%memory" in cell.locator(".jp-OutputArea").inner_text(), cell.inner_text()
+    book.shoot("cluster", cell)
+
+
 PICTURES = (demo, failure, completion, interrupt)
+OF_A_CLUSTER = (cluster,)
 
 
 class Book:
@@ -221,14 +250,15 @@ class Book:
 
 
 def prepare() -> None:
-    """A fresh folder with the examples and two small notebooks."""
+    """A fresh folder with the examples and three small notebooks."""
     shutil.rmtree(WORK, ignore_errors=True)
     (WORK / "config" / "labconfig").mkdir(parents=True)
     (WORK / "config" / "labconfig" / "default_setting_overrides.json").write_text(
         json.dumps(SETTINGS), encoding="utf-8"
     )
     shutil.copytree(ROOT / "examples", WORK / "books", ignore=shutil.ignore_patterns("*.pt", ".*"))
-    for name, source in (("completion", "%framework=pytorch\n"), ("interrupt", TRAINING.strip())):
+    small = {"completion": "%framework=pytorch\n", "interrupt": TRAINING.strip(), "cluster": GREEDY.strip()}
+    for name, source in small.items():
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
         book.metadata["kernelspec"] = {"name": "ciao", "display_name": "Ciao", "language": "python"}
         nbformat.write(book, WORK / "books" / f"{name}.ipynb")
