@@ -24,7 +24,7 @@ from attrs import define
 from ciao.adapters.kubeflow.seen.stamps import SECOND, stamped
 
 JUMP, SETTLED = 2.5, 2.0
-BEHIND, CAUGHT_UP = 4.0, 0.5
+BEHIND, CAUGHT_UP = 2.0, 0.5
 """Seconds that lines come later than they could."""
 _TOGETHER = 1.0
 _FILE = 4 << 20  # bytes of text in a file that is rotated (containerLogMaxSize, 10 MiB): half of it is times
