@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow import backend as module
+from ciao.adapters.kubeflow import backend, connections
 from ciao.adapters.kubeflow.api.access import Access
 from ciao.adapters.kubeflow.api.apierrors import AccessError, ApiError, Unreachable
 from ciao.adapters.kubeflow.backend import KubeflowBackend, Place
@@ -69,7 +69,7 @@ class Scene:
             clock=VirtualClock(),
             uid=lambda: f"{self.attempts}f0c" * 8,
         )
-        monkeypatch.setattr(module, "connect", self._connect)
+        monkeypatch.setattr(connections, "connect", self._connect)
 
     async def _connect(self, access: Access) -> Connection:
         self.attempts += 1
@@ -614,7 +614,7 @@ def test_only_so_many_jobs_that_are_over_are_remembered(run: Run, monkeypatch: p
     """The oldest are forgotten, and asked for in the cluster if anybody wants them."""
 
     async def story(scene: Scene) -> None:
-        monkeypatch.setattr(module, "_REMEMBERED", 2)
+        monkeypatch.setattr(backend, "_REMEMBERED", 2)
         handles = []
         for name in ("one", "two", "three", "four"):
             handles.append(await scene.submitted(name))

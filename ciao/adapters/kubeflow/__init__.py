@@ -2,7 +2,7 @@
 
 Its rooms, each of which knows only those below it:
 
-- ``backend`` is the port; it stands on ``follower`` (one job), ``submitting`` and ``stopping``
+- ``backend`` is the port; it stands on ``follower`` (one job), ``finding``, ``submitting`` and ``stopping``
 - ``preflight``: what would keep a job from running; ``logs``: every line once, or a marked gap
 - ``api``: the apiserver: credentials, connection, lists and watches
 - ``seen``: what comes back, understood; ``objects``: what is sent. Both are pure

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from weakref import WeakValueDictionary
 
@@ -13,16 +12,17 @@ from attrs import evolve, frozen
 from ciao.adapters.kubeflow.api import paths
 from ciao.adapters.kubeflow.api.access import Access
 from ciao.adapters.kubeflow.api.apierrors import ApiError
-from ciao.adapters.kubeflow.api.client import Cluster, Json, connect
+from ciao.adapters.kubeflow.api.client import Cluster, Json
+from ciao.adapters.kubeflow.connections import Connections
+from ciao.adapters.kubeflow.finding import Search
 from ciao.adapters.kubeflow.follower import Follower, World
-from ciao.adapters.kubeflow.objects import configmap, names
+from ciao.adapters.kubeflow.objects import configmap
 from ciao.adapters.kubeflow.objects.kinds import KINDS, Kind, kind_of
 from ciao.adapters.kubeflow.objects.manifest import job_object
 from ciao.adapters.kubeflow.objects.options import Options, Submission
 from ciao.adapters.kubeflow.objects.rendering import UNKNOWN, documents
 from ciao.adapters.kubeflow.overlayfile import overlaid
 from ciao.adapters.kubeflow.preflight.preflight import Preflight
-from ciao.adapters.kubeflow.seen.jobfacts import summary
 from ciao.adapters.kubeflow.seen.refusals import refusal
 from ciao.adapters.kubeflow.stopping import Stopping
 from ciao.adapters.kubeflow.submitting import Objects, create, delete_job
@@ -30,7 +30,7 @@ from ciao.core.errors import CiaoError, UnknownJobError, UserError
 from ciao.core.events import JobGone, Observation
 from ciao.core.frameworks.base import Framework
 from ciao.core.model import Artifact, JobHandle, JobSpec, Mounted, SourceFile
-from ciao.core.ports import Clock, Cursor, Document, Finding, JobRecord, JobStore, JobSummary, Query, Severity, Stop
+from ciao.core.ports import Clock, Cursor, Document, Finding, JobStore, JobSummary, Query, Severity, Stop
 
 TARGET = "kubeflow"
 _REMEMBERED = 100  # jobs of this process that are over and can still be watched
@@ -64,10 +64,8 @@ class KubeflowBackend:
         clock: Clock,
         uid: Callable[[], str],
     ) -> None:
-        self._access, self._place, self._options, self._images = access, place, options, images
+        self._connections, self._place, self._options, self._images = Connections(access), place, options, images
         self._frameworks, self._store, self._clock, self._uid = frameworks, store, clock, uid
-        self._clusters: dict[str, Cluster] = {}
-        self._attempts: dict[str, asyncio.Future[Cluster]] = {}
         self._preflights: dict[tuple[str, str], Preflight] = {}
         self._followers: dict[str, Follower] = {}
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -144,22 +142,10 @@ class KubeflowBackend:
                 await self._forget(handle.uid)
 
     async def find(self, query: Query) -> tuple[JobSummary, ...]:
-        """Jobs that Ciao made, in the default namespace and wherever the store has jobs without an end.
-
-        Of a cluster that cannot be asked, other than the default one, what the store has of it: that may still run.
-        """
+        """Jobs that Ciao made, in the default namespace and wherever the store has jobs without an end."""
         default = await self._cluster(self._place.context)
         namespace = self._place.namespace or default.namespace
-        asking = [self._in(default, namespace, query)]
-        for (context, elsewhere), records in self._unfinished().items():
-            if (context, elsewhere) != (default.context, namespace):
-                asking.append(self._in_or(records, context, elsewhere, query))
-        found = list[JobSummary]()
-        for each in await asyncio.gather(*asking, return_exceptions=True):
-            if isinstance(each, BaseException):
-                raise each
-            found += each
-        return tuple(each for each in found if query.uid in (None, each.handle.uid))
+        return await Search(self._connections, self._store, TARGET).find(query, default, namespace)
 
     async def stop(self, handle: JobHandle, how: Stop) -> None:
         """As the port says; see ``stopping``."""
@@ -171,12 +157,9 @@ class KubeflowBackend:
     async def close(self) -> None:
         """Stop following, close connections; jobs go on."""
         await asyncio.gather(*(each.close() for each in self._followers.values()))
-        for attempt in self._attempts.values():
-            attempt.cancel()
-        await asyncio.gather(*self._attempts.values(), return_exceptions=True)
-        await asyncio.gather(*(each.close() for each in self._clusters.values()))
-        for known in (self._followers, self._attempts, self._clusters, self._preflights):
-            known.clear()
+        await self._connections.close()
+        self._followers.clear()
+        self._preflights.clear()
 
     async def warm_up(self) -> None:
         """Connect, so that the first job need not wait for it."""
@@ -185,24 +168,7 @@ class KubeflowBackend:
     # -- where -----------------------------------------------------------------------------------
 
     async def _cluster(self, context: str) -> Cluster:
-        """The one connection of a context, under its name and, for the current one, under none.
-
-        An attempt that failed is made again with the next use.
-        """
-        if context in self._clusters:
-            return self._clusters[context]
-        attempt = self._attempts.get(context)
-        if attempt is None or (attempt.done() and (attempt.cancelled() or attempt.exception() is not None)):
-            attempt = self._attempts[context] = asyncio.ensure_future(self._connected(context))
-        return await asyncio.shield(attempt)
-
-    async def _connected(self, context: str) -> Cluster:
-        """Of two attempts that led to one context, the first one's."""
-        cluster = await connect(evolve(self._access, context=context or None))
-        known = self._clusters.setdefault(cluster.context, cluster)
-        if known is not cluster:
-            await cluster.close()
-        return known
+        return await self._connections.to(context)
 
     async def _placed(self, spec: JobSpec) -> tuple[Cluster, str]:
         cluster = await self._cluster(spec.placement.context or self._place.context)
@@ -283,52 +249,6 @@ class KubeflowBackend:
         for uid in over[: max(0, len(over) - _REMEMBERED)]:
             del self._followers[uid]
             self._mine.discard(uid)
-
-    # -- finding ---------------------------------------------------------------------------------
-
-    def _unfinished(self) -> Mapping[tuple[str, str], list[JobRecord]]:
-        """Records of jobs without an end, by context and namespace."""
-        found = defaultdict[tuple[str, str], list[JobRecord]](list)
-        for record in self._store.list():
-            handle = record.handle
-            if handle.target == TARGET and record.ended is None and handle.uid:
-                found[handle.context, handle.namespace].append(record)
-        return found
-
-    async def _in(self, cluster: Cluster, namespace: str, query: Query) -> list[JobSummary]:
-        asking = [self._listed(cluster, namespace, kind, query) for kind in KINDS.values()]
-        return [each for jobs in await asyncio.gather(*asking) for each in jobs]
-
-    async def _in_or(self, records: list[JobRecord], context: str, namespace: str, query: Query) -> list[JobSummary]:
-        try:
-            return await self._in(await self._cluster(context), namespace, query)
-        except CiaoError:
-            return [_remembered(each) for each in records if query.name in (None, each.handle.name)]
-
-    async def _listed(self, cluster: Cluster, namespace: str, kind: Kind, query: Query) -> list[JobSummary]:
-        labels = names.selector({names.MANAGED: "ciao"})
-        fields = "" if query.name is None else f"metadata.name={query.name}"
-        try:
-            found = await cluster.get(paths.jobs(namespace, kind.plural), labelSelector=labels, fieldSelector=fields)
-        except ApiError as error:
-            if error.status == 404:  # the operator does not serve this kind
-                return []
-            raise refusal(error) from error
-        items: Iterable[Json] = found.get("items", [])
-        return [summary(each, TARGET, cluster.context) for each in items]
-
-
-def _remembered(record: JobRecord) -> JobSummary:
-    return JobSummary(
-        record.handle,
-        record.framework,
-        sum(count for _, count in record.roles),
-        record.created,
-        roles=record.roles,
-        label=record.label,
-        digest=record.digest,
-        owner=record.owner,
-    )
 
 
 async def _one(observation: Observation) -> AsyncIterator[Observation]:
