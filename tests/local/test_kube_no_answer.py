@@ -32,6 +32,14 @@ def mute() -> Iterator[str]:
         yield f"127.0.0.1:{made.getsockname()[1]}"
 
 
+@contextmanager
+def nobody() -> Iterator[int]:
+    """A port on which nobody listens, and that nobody else gets meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
 def unreachable(config: Path, server: str, *, verb: str = "GET", patience: Patience = QUICK) -> tuple[Unreachable, int]:
     """What is raised, and after how many attempts."""
 
@@ -49,19 +57,17 @@ def unreachable(config: Path, server: str, *, verb: str = "GET", patience: Patie
 
 def test_nobody_listens(config):
     """Connection refused: tried a few times, a POST too, since it certainly was not done."""
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        server = f"http://127.0.0.1:{made.getsockname()[1]}"
-    for verb in ("GET", "POST"):
-        error, attempts = unreachable(config, server, verb=verb)
-        assert "cannot be reached: Connection refused." in str(error)
-        assert not error.sent and attempts == QUICK.attempts
+    with nobody() as port:
+        for verb in ("GET", "POST"):
+            error, attempts = unreachable(config, f"http://127.0.0.1:{port}", verb=verb)
+            assert "cannot be reached: Connection refused." in str(error)
+            assert not error.sent and attempts == QUICK.attempts
 
 
 def test_localhost_is_told_once(config):
     """A name with two addresses: one sentence all the same."""
-    with socket.create_server(("127.0.0.1", 0)) as made:
-        port = made.getsockname()[1]
-    assert "cannot be reached: Connection refused." in str(unreachable(config, f"http://localhost:{port}")[0])
+    with nobody() as port:
+        assert "cannot be reached: Connection refused." in str(unreachable(config, f"http://localhost:{port}")[0])
 
 
 def test_there_is_no_such_host(config):
