@@ -68,12 +68,13 @@ def test_watches_expire(between: Between, open_notebook: Callable[..., Notebook]
     """410 after a few events, on every watch: a fresh list each time, no change lost or told twice."""
     between.expire_watches(after=2)
     notebook = open_notebook()
-    code = printing(20_000, 5_000) + "met = meet()\n"
+    each = 70_000
+    code = printing(each, 5_000) + "met = meet()\n"
     request = notebook.send("%framework=pytorch;%name=printer\n%master=1;%worker=2\n" + MEET + code)
     cell = notebook.wait(request, timeout=120)
     for replica in ("master-0", "worker-0", "worker-1"):
-        found = received(notebook.home, "printer", replica, 20_000)
-        assert (found.lines, found.twice) == (20_000, ()), cell.error
+        found = received(notebook.home, "printer", replica, each)
+        assert (found.lines, found.twice) == (each, ()), cell.error
     assert cell.status == "ok", cell.error
     assert sum("watch=" in each for each in between.requests) >= 4
 

@@ -16,7 +16,7 @@ from ..notebook import Notebook, eventually
 from ..numbered import printing, received
 from ..registry import push
 
-LINES = 60_000
+LINES = 200_000
 STAYS = "import time\nprint('here', flush=True)\ntime.sleep(8)\n"
 """The master alone decides (contracts A.3), so it must not end before a worker has begun."""
 HEAD = "%framework=pytorch;%name=printer\n"
