@@ -17,7 +17,6 @@ from ciao.core.measures import iso_time
 from ciao.core.model import Origin, Replica
 from ciao.core.ports import LogGap
 
-CELL_FILE = "cell.py"
 NAMES_FILE = "ciao_names.py"
 RANK = re.compile(rb"\x1e(\d{1,6})\x1e")  # begins each line that a process of torchrun wrote: its local rank
 

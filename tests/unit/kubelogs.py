@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from attrs import Factory, define, field, frozen
 
 from ciao.adapters.kubeflow.api.apierrors import ApiError, Broken, Unreachable
 from ciao.adapters.kubeflow.logs.containerlog import ContainerLog
+from ciao.adapters.kubeflow.logs.logread import Source
 from ciao.adapters.kubeflow.logs.logsink import LogSink
 from ciao.adapters.memory.jobstore import MemoryJobStore
 from ciao.core.events import LogChunk, LogTrouble, Observation
@@ -154,7 +156,13 @@ class Scene:
         """One that reads it, or another process that goes on."""
         sink = LogSink(self.writer, self.replica, lambda seen: self.told.append((now(), seen)), now)
         position = sink.resume(container)
-        return ContainerLog(self.container, PATH, "main", sink, position, now=now, started=started)
+        source = Source(api=self.container, path=PATH, container="main", now=now, started=started)
+        return ContainerLog(source, sink, position)
+
+    def reading(self, **how: Any) -> tuple[ContainerLog, asyncio.Task[None]]:
+        """A reader, and its reading that has begun."""
+        log = self.reader(**how)
+        return log, asyncio.ensure_future(log.run())
 
     @property
     def kept(self) -> str:

@@ -9,7 +9,7 @@ import pytest
 from ciao.adapters.kubeflow.logs.containerlog import GIVE_UP
 from ciao.adapters.memory.jobstore import MemoryJobStore
 
-from .kubelogs import UNREACHABLE, Deaf, Ends, How, Scene, Slow, fault
+from .kubelogs import UNREACHABLE, Container, Deaf, Ends, How, Scene, Slow, fault
 from .virtualtime import now, play
 
 
@@ -17,12 +17,13 @@ def numbered(count: int, first: int = 0, width: int = 10) -> list[str]:
     return [f"line {number:0{width}}" for number in range(first, first + count)]
 
 
-async def ends(scene: Scene, log, seconds: float = 0.0, notice: float = 0.5) -> None:
-    """The container ends; the watch tells it a little later."""
+async def ended(scene: Scene, log, run, seconds: float = 0.0, notice: float = 0.5) -> None:
+    """The container ends; the watch tells it a little later; the log is read to its end."""
     await asyncio.sleep(seconds)
     scene.container.end()
     await asyncio.sleep(notice)
     log.terminated()
+    await run
 
 
 def test_a_container_that_ends_costs_two_requests() -> None:
@@ -30,14 +31,12 @@ def test_a_container_that_ends_costs_two_requests() -> None:
 
     async def story() -> None:
         scene = Scene()
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        log, run = scene.reading()
         for line in numbered(5):
             await asyncio.sleep(1)
             scene.container.print(line)
         scene.container.print("the end", whole=False)
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert (scene.container.kinds, scene.kept) == ("ft", scene.container.printed)
         assert (scene.gaps, scene.troubles) == ((), [])
 
@@ -66,7 +65,7 @@ def test_a_line_is_there_as_soon_as_it_comes() -> None:
 
     async def story() -> None:
         scene = Scene()
-        run = asyncio.ensure_future(scene.reader().run())
+        _, run = scene.reading()
         for count in range(1, 4):
             await asyncio.sleep(5)
             scene.container.print("tick")
@@ -84,14 +83,12 @@ def test_a_flood_becomes_few_batches() -> None:
 
     async def story() -> None:
         scene = Scene()
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        log, run = scene.reading()
         await asyncio.sleep(1)
         for line in numbered(2000):
             scene.container.print(line)
             await asyncio.sleep(0.0005)
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert scene.kept == scene.container.printed
         assert len(scene.chunks) < 100
 
@@ -103,15 +100,12 @@ def test_a_read_that_ends_in_the_middle_of_a_line_is_gone_on_with(breaks: bool) 
     """After four hours, with a balancer, when the kubelet restarts: nothing is lost and nothing comes twice."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [Ends(200, breaks), Ends(333, breaks), None, Ends(100, breaks)]
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container([Ends(200, breaks), Ends(333, breaks), None, Ends(100, breaks)]))
+        log, run = scene.reading()
         for line in numbered(60):
             scene.container.print(line)
             await asyncio.sleep(0.4)
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert (scene.kept, scene.gaps) == (scene.container.printed, ())
 
     play(story())
@@ -121,14 +115,11 @@ def test_an_end_that_comes_too_early_is_no_end() -> None:
     """A followed read that ended before everything was sent; the last lines alone do not reach back so far."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [Ends(2000)]
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container([Ends(2000)]))
+        log, run = scene.reading()
         await asyncio.sleep(1)
         scene.container.print(*numbered(1000))
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert (scene.kept, scene.gaps) == (scene.container.printed, ())
         assert scene.container.kinds == "ftpt"
 
@@ -140,7 +131,7 @@ def test_a_silent_read_is_renewed_now_and_then() -> None:
 
     async def story() -> None:
         scene = Scene()
-        run = asyncio.ensure_future(scene.reader().run())
+        _, run = scene.reading()
         scene.container.print("one")
         await asyncio.sleep(3600)
         assert len(scene.container.requests) <= 7
@@ -156,18 +147,15 @@ def test_a_flood_that_falls_silent_is_looked_into() -> None:
     """The kubelet did not hear of the new file: that is found out before there is another one."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [Deaf()]
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container([Deaf()]))
+        log, run = scene.reading()
         lines = iter(numbered(100_000, width=1000))
         for second in range(24):
             if second and second % 12 == 0:
                 scene.container.rotate()
             scene.container.print(*(next(lines) for _ in range(1000)))
             await asyncio.sleep(1)
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert scene.kept == scene.container.printed
         assert len(scene.gaps) == 1  # nothing is missing there, which nobody can know
 
@@ -178,17 +166,14 @@ def test_a_file_that_was_passed_over_leaves_a_gap() -> None:
     """A reader that is two rotations behind: the kubelet goes on with the newest file and says nothing."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [Slow(4000, 1)] * 2
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container([Slow(4000, 1)] * 2))
+        log, run = scene.reading()
         for number in range(3):
             scene.container.print(*numbered(800, 1000 * number))
             await asyncio.sleep(4)
             scene.container.rotate()
         scene.container.print(*numbered(5, 5000))
-        await ends(scene, log, 30)
-        await run
+        await ended(scene, log, run, 30)
         assert scene.kept.splitlines() == [*numbered(800), *numbered(5, 5000)]
         assert [gap.line for gap in scene.gaps] == [800]
         assert "lines may be missing here, between" in scene.troubles[0]
@@ -200,16 +185,13 @@ def test_a_reader_that_falls_behind_reads_plainly() -> None:
     """Beside the followed read, from where that is; then it follows again."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [Slow(400, 0.1)]
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container([Slow(400, 0.1)]))
+        log, run = scene.reading()
         lines = iter(numbered(100_000))
         for _ in range(120):
             scene.container.print(*(next(lines) for _ in range(20)))
             await asyncio.sleep(0.1)
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert scene.container.kinds.startswith("fpf")
         assert (scene.kept, scene.gaps) == (scene.container.printed, ())
 
@@ -220,10 +202,8 @@ def test_a_plain_read_does_not_take_over_behind_a_rotation() -> None:
     """Only the followed read has the rest of the old file."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [Slow(400, 0.1)]
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container([Slow(400, 0.1)]))
+        log, run = scene.reading()
         lines = iter(numbered(100_000))
         for count in range(80):
             scene.container.print(*(next(lines) for _ in range(20)))
@@ -231,8 +211,7 @@ def test_a_plain_read_does_not_take_over_behind_a_rotation() -> None:
                 scene.container.rotate()
             await asyncio.sleep(0.1)
         await asyncio.sleep(10)
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert scene.container.kinds.startswith("fp")
         assert (scene.kept, scene.gaps) == (scene.container.printed, ())
 
@@ -243,16 +222,13 @@ def test_what_an_ended_container_left_is_read_plainly() -> None:
     """A flood that is over in a second, and takes a followed read ten: that is not waited for."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [Slow(400, 0.1)]
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container([Slow(400, 0.1)]))
+        log, run = scene.reading()
         await asyncio.sleep(0.1)
         for line in numbered(1000):
             scene.container.print(line)
         began = now()
-        await ends(scene, log, 0.5)
-        await run
+        await ended(scene, log, run, 0.5)
         assert scene.container.kinds == "fpt"
         assert (scene.kept, scene.gaps) == (scene.container.printed, ())
         assert now() - began < 2.0
@@ -264,17 +240,14 @@ def test_what_an_ended_container_left_in_two_files_is_followed() -> None:
     """Only the followed read has the rest of the old file; nothing is lost for being fast."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [Slow(400, 0.1)]
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container([Slow(400, 0.1)]))
+        log, run = scene.reading()
         await asyncio.sleep(0.1)
         scene.container.print(*numbered(300))
         await asyncio.sleep(0.05)
         scene.container.rotate()
         scene.container.print(*numbered(300, 300))
-        await ends(scene, log, 0.5)
-        await run
+        await ended(scene, log, run, 0.5)
         assert scene.container.kinds.startswith("fp")
         assert (scene.kept, scene.gaps) == (scene.container.printed, ())
 
@@ -285,9 +258,8 @@ def test_a_container_that_starts_is_asked_again_soon() -> None:
     """``is waiting to start``: a second at most, so that its first line does not wait."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [fault(400, "container is waiting to start: ContainerCreating")] * 8
-        run = asyncio.ensure_future(scene.reader().run())
+        scene = Scene(Container([fault(400, "container is waiting to start: ContainerCreating")] * 8))
+        _, run = scene.reading()
         await asyncio.sleep(20)
         assert len(scene.container.requests) == 9
         assert scene.troubles == []
@@ -300,9 +272,8 @@ def test_a_log_that_cannot_be_read_is_tried_again_and_told_once() -> None:
     """A node that does not answer, while its pod exists: less and less often."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [fault(502, "dial tcp 10.0.0.7:10250: no route to host")] * 1000
-        run = asyncio.ensure_future(scene.reader().run())
+        scene = Scene(Container([fault(502, "dial tcp 10.0.0.7:10250: no route to host")] * 1000))
+        _, run = scene.reading()
         await asyncio.sleep(600)
         assert 20 < len(scene.container.requests) < 40
         assert scene.troubles == ["the log cannot be read at present: dial tcp 10.0.0.7:10250: no route to host"]
@@ -320,15 +291,13 @@ def test_the_log_of_an_ended_container_that_cannot_be_read_is_given_up() -> None
 
     async def story() -> None:
         scene = Scene()
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        log, run = scene.reading()
         await asyncio.sleep(1)
         scene.container.print("one", "two")
         await asyncio.sleep(1)
         scene.container.how = [fault(502)] * 1000
         began = now()
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert GIVE_UP < now() - began < 3 * GIVE_UP
         assert [gap.line for gap in scene.gaps] == [2]
         assert scene.kept == "one\ntwo\n"
@@ -340,10 +309,8 @@ def test_a_file_that_is_rotated_when_all_is_read_leaves_no_gap() -> None:
     """A flood fills its last file, and the kubelet rotates that while the container ends."""
 
     async def story(how: list[How], *, lines: int) -> str:
-        scene = Scene()
-        scene.container.how = how
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container(how))
+        log, run = scene.reading()
         await asyncio.sleep(0.1)
         scene.container.print(*numbered(lines))
         await asyncio.sleep(1)
@@ -403,8 +370,7 @@ def test_a_pod_that_is_gone_leaves_a_gap() -> None:
 
     async def story() -> None:
         scene = Scene()
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        log, run = scene.reading()
         await asyncio.sleep(1)
         scene.container.print("one", "half", whole=False)
         await asyncio.sleep(1)
@@ -436,11 +402,12 @@ def test_a_pod_that_goes_when_its_log_is_complete_leaves_none() -> None:
 
     async def story() -> None:
         scene = Scene()
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        log, run = scene.reading()
         await asyncio.sleep(1)
         scene.container.print("one")
-        await ends(scene, log)
+        scene.container.end()
+        await asyncio.sleep(0.5)
+        log.terminated()
         await asyncio.sleep(0.1)
         log.gone()
         await run
@@ -453,16 +420,13 @@ def test_a_container_that_ends_while_its_old_file_is_read_has_no_gap() -> None:
     """The followed read ends with the old file, whose last line goes on in the new one."""
 
     async def story() -> None:
-        scene = Scene()
-        scene.container.how = [Slow(2000, 0.1)]
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        scene = Scene(Container([Slow(2000, 0.1)]))
+        log, run = scene.reading()
         await asyncio.sleep(0.1)
         scene.container.print(*numbered(900), "cut in ", whole=False)
         scene.container.rotate()
         scene.container.print("two", *numbered(5, 900))
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert scene.container.kinds == "fpt"  # the plain read beside it met a gap, and was left
         assert (scene.kept, scene.gaps) == (scene.container.printed, ())
 
@@ -477,12 +441,10 @@ def late(lines: int, width: int, *, silent: float = 0.0) -> tuple[int, ...]:
         await asyncio.sleep(9)
         printed = numbered(lines, width=width)
         scene.container.print(*printed[: 0 if silent else lines])
-        log = scene.reader(started=now() - 9)
-        run = asyncio.ensure_future(log.run())
+        log, run = scene.reading(started=now() - 9)
         await asyncio.sleep(silent)
         scene.container.print(*printed[0 if silent else lines :])
-        await ends(scene, log, 1)
-        await run
+        await ended(scene, log, run, 1)
         assert scene.kept == scene.container.printed
         return tuple(gap.line for gap in scene.gaps)
 
@@ -506,16 +468,14 @@ def test_a_log_that_is_full_is_not_read_on() -> None:
 
     async def story() -> None:
         scene = Scene(store=MemoryJobStore(log_size=100))
-        log = scene.reader()
-        run = asyncio.ensure_future(log.run())
+        log, run = scene.reading()
         await asyncio.sleep(1)
         for line in numbered(50):
             scene.container.print(line)
             await asyncio.sleep(1)
         assert scene.container.kinds == "f"
         assert len(scene.troubles) == 1
-        await ends(scene, log)
-        await run
+        await ended(scene, log, run)
         assert scene.container.kinds == "f"
 
     play(story())

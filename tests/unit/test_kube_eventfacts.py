@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ciao.adapters.kubeflow.seen import admission
-from ciao.adapters.kubeflow.seen.eventfacts import event_detail, event_facts, event_trouble
+from ciao.adapters.kubeflow.seen.eventfacts import event_facts, event_trouble
 from ciao.adapters.kubeflow.seen.troubles import Trouble
 from ciao.core.remedies import TROUBLES
 
@@ -154,13 +154,6 @@ def test_an_image_that_another_container_needs() -> None:
     assert trouble(found | {"message": "Failed to pull image"}) is None
     found["involvedObject"]["fieldPath"] = "spec.containers{sidecar}"
     assert trouble(found) is None
-
-
-def test_what_the_kubelet_does() -> None:
-    """For the board: which image is being pulled."""
-    assert event_detail(event("pulling"), "pytorch") == "pulling registry.example:5999/none/train:1"
-    assert event_detail(event("pulling"), "other") == ""
-    assert event_detail(event("mount-secret")) == ""
 
 
 def test_when_and_how_often() -> None:

@@ -47,7 +47,6 @@ def test_what_is_no_label_is_no_name(name: str) -> None:
 
 def test_a_pod_is_found_by_its_name() -> None:
     """As the operator gives it."""
-    assert names.pod_name("demo", Replica("worker", 1)) == "demo-worker-1"
     assert names.replica_of({}, "demo-worker-1", "demo") == Replica("worker", 1)
 
 

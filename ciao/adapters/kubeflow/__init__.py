@@ -20,40 +20,46 @@ if TYPE_CHECKING:
     from ciao.adapters.wiring import Wiring
 
 
-def create(wiring: Wiring) -> KubeflowBackend:
-    """The entry point ``kubeflow`` of ``ciao.backends``; reads the settings ``kubeflow.*`` now."""
-    from ciao.adapters.kubeflow.api.access import Access
-    from ciao.adapters.kubeflow.backend import KubeflowBackend, Place
-    from ciao.adapters.kubeflow.objects.options import Options
-    from ciao.core import settings as keys
+class Create:
+    """The entry point ``kubeflow`` of ``ciao.backends``."""
 
-    settings = wiring.settings()
-    user = settings[keys.KUBEFLOW_USER]
-    options = Options(
-        ttl=settings[keys.KUBEFLOW_TTL],
-        user=None if user == "image" else int(user),
-        gpu=settings[keys.KUBEFLOW_GPU],
-        python=settings[keys.KUBEFLOW_PYTHON],
-        autoscale=settings[keys.KUBEFLOW_AUTOSCALE],
-    )
-    return KubeflowBackend(
-        access=Access(kubeconfig=settings[keys.KUBEFLOW_KUBECONFIG], context=None, environ=wiring.environ),
-        place=Place(context=settings[keys.KUBEFLOW_CONTEXT], namespace=settings[keys.KUBEFLOW_NAMESPACE]),
-        options=options,
-        images={name: settings.text(f"image.{name}") for name in wiring.frameworks},
-        frameworks=wiring.frameworks,
-        store=wiring.store,
-        clock=wiring.clock,
-        uid=wiring.names.uid,
-    )
+    def __call__(self, wiring: Wiring) -> KubeflowBackend:
+        """Reads the settings ``kubeflow.*`` now."""
+        from ciao.adapters.kubeflow.api.access import Access
+        from ciao.adapters.kubeflow.backend import KubeflowBackend, Place
+        from ciao.adapters.kubeflow.connections import Connections
+        from ciao.adapters.kubeflow.objects.options import Options
+        from ciao.core import settings as keys
+
+        settings = wiring.settings()
+        user = settings[keys.KUBEFLOW_USER]
+        options = Options(
+            ttl=settings[keys.KUBEFLOW_TTL],
+            user=None if user == "image" else int(user),
+            gpu=settings[keys.KUBEFLOW_GPU],
+            python=settings[keys.KUBEFLOW_PYTHON],
+            autoscale=settings[keys.KUBEFLOW_AUTOSCALE],
+        )
+        return KubeflowBackend(
+            connections=Connections(
+                Access(kubeconfig=settings[keys.KUBEFLOW_KUBECONFIG], context=None, environ=wiring.environ)
+            ),
+            place=Place(context=settings[keys.KUBEFLOW_CONTEXT], namespace=settings[keys.KUBEFLOW_NAMESPACE]),
+            options=options,
+            images={name: settings.text(f"image.{name}") for name in wiring.frameworks},
+            frameworks=wiring.frameworks,
+            store=wiring.store,
+            clock=wiring.clock,
+            uid=wiring.names.uid,
+        )
+
+    @staticmethod
+    def preload() -> None:
+        """Import what talks to a cluster: it takes a third of a second."""
+        import yaml  # noqa: F401 - imported for its own sake, as are the others
+
+        import ciao.adapters.kubeflow.api.wire
+        import ciao.adapters.kubeflow.backend  # noqa: F401
 
 
-def preload() -> None:
-    """Import what talks to a cluster: it takes a third of a second."""
-    import yaml  # noqa: F401 - imported for its own sake, as are the others
-
-    import ciao.adapters.kubeflow.api.wire
-    import ciao.adapters.kubeflow.backend  # noqa: F401
-
-
-create.preload = preload  # type: ignore[attr-defined]
+create = Create()

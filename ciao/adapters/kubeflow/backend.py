@@ -10,7 +10,6 @@ from weakref import WeakValueDictionary
 from attrs import evolve, frozen
 
 from ciao.adapters.kubeflow.api import paths
-from ciao.adapters.kubeflow.api.access import Access
 from ciao.adapters.kubeflow.api.apierrors import ApiError
 from ciao.adapters.kubeflow.api.client import Cluster, Json
 from ciao.adapters.kubeflow.connections import Connections
@@ -33,7 +32,6 @@ from ciao.core.model import Artifact, JobHandle, JobSpec, Mounted, SourceFile
 from ciao.core.ports import Clock, Cursor, Document, Finding, JobStore, JobSummary, Query, Severity, Stop
 
 TARGET = "kubeflow"
-_REMEMBERED = 100  # jobs of this process that are over and can still be watched
 _SAMPLE = Mounted((SourceFile("cell.py", b""), SourceFile("ciao_replica.py", b"")), "sha256:0")
 """What a dry run is made with: nothing is built yet."""
 
@@ -49,13 +47,14 @@ class Place:
 class KubeflowBackend:
     """One connection per context, one follower per job. Lives on one event loop.
 
-    ``images`` are the frameworks' default ones.
+    ``images`` are the frameworks' default ones; ``remembered``: how many jobs of this process that are over can still
+    be watched without asking.
     """
 
     def __init__(
         self,
         *,
-        access: Access,
+        connections: Connections,
         place: Place,
         options: Options,
         images: Mapping[str, str],
@@ -63,13 +62,15 @@ class KubeflowBackend:
         store: JobStore,
         clock: Clock,
         uid: Callable[[], str],
+        remembered: int = 100,
     ) -> None:
-        self._connections, self._place, self._options, self._images = Connections(access), place, options, images
+        self._connections, self._place, self._options, self._images = connections, place, options, images
         self._frameworks, self._store, self._clock, self._uid = frameworks, store, clock, uid
         self._preflights: dict[tuple[str, str], Preflight] = {}
         self._followers: dict[str, Follower] = {}
         self._beginning: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._mine: set[str] = set()
+        self._remembered = remembered
 
     @property
     def target(self) -> str:
@@ -246,7 +247,7 @@ class KubeflowBackend:
 
     def _drop_old(self) -> None:
         over = [uid for uid, each in self._followers.items() if each.over and not len(each.audience)]
-        for uid in over[: max(0, len(over) - _REMEMBERED)]:
+        for uid in over[: max(0, len(over) - self._remembered)]:
             del self._followers[uid]
             self._mine.discard(uid)
 

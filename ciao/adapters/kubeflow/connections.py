@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from attrs import Factory, define, evolve
 
@@ -12,9 +13,10 @@ from ciao.adapters.kubeflow.api.client import Cluster, connect
 
 @define(eq=False)
 class Connections:
-    """``access`` says how; the context is asked for. Lives on one event loop."""
+    """``access`` says how; the context is asked for. ``connect`` does it. Lives on one event loop."""
 
     _access: Access
+    _connect: Callable[[Access], Awaitable[Cluster]] = connect
     _clusters: dict[str, Cluster] = Factory(dict)
     _attempts: dict[str, asyncio.Future[Cluster]] = Factory(dict)
 
@@ -41,7 +43,7 @@ class Connections:
 
     async def _connected(self, context: str) -> Cluster:
         """Of two attempts that led to one context, the first one's."""
-        cluster = await connect(evolve(self._access, context=context or None))
+        cluster = await self._connect(evolve(self._access, context=context or None))
         known = self._clusters.setdefault(cluster.context, cluster)
         if known is not cluster:
             await cluster.close()

@@ -13,6 +13,7 @@ import pytest
 from ciao.adapters.jobstore.store import DiskJobStore
 from ciao.adapters.kubeflow.api.access import Access
 from ciao.adapters.kubeflow.backend import KubeflowBackend, Place
+from ciao.adapters.kubeflow.connections import Connections
 from ciao.adapters.kubeflow.objects.options import Options
 from ciao.adapters.memory.acts import Scripts
 from ciao.adapters.s2i.in_place import runner
@@ -36,7 +37,7 @@ class TestKubeflowBackend(BackendContract):
     async def bench(self) -> AsyncIterator[BackendBench]:
         store = DiskJobStore(self.root, size=1 << 30, age=1e6, log_size=1 << 30, clock=SystemClock())
         backend = KubeflowBackend(
-            access=Access(kubeconfig=str(self.tenant.kubeconfig), context=None, environ={}),
+            connections=Connections(Access(kubeconfig=str(self.tenant.kubeconfig), context=None, environ={})),
             place=Place(namespace=self.tenant.namespace),
             options=Options(),
             images={"pytorch": self.tenant.cluster.python},

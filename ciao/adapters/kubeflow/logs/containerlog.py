@@ -22,10 +22,9 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 
-from ciao.adapters.kubeflow.logs.logread import End, LogRead, Reads, Sink, clock
+from ciao.adapters.kubeflow.logs.logread import End, LogRead, Sink, Source, clock
 from ciao.adapters.kubeflow.logs.logreceived import Position
 
 GIVE_UP = 20.0
@@ -37,26 +36,14 @@ _TELL = 10.0  # seconds of failing after which it is told
 
 
 class ContainerLog:
-    """``path`` is the pod's log; ``started``: when the container started, by its node's clock.
+    """``run`` is called once; ``terminated`` and ``gone`` at any time, on the loop."""
 
-    ``now``: seconds since the epoch. ``run`` is called once; ``terminated`` and ``gone`` at any time, on the loop.
-    """
-
-    def __init__(
-        self,
-        api: Reads,
-        path: str,
-        container: str,
-        sink: Sink,
-        position: Position | None,
-        *,
-        now: Callable[[], float],
-        started: float | None = None,
-    ) -> None:
-        self._read, self._sink = LogRead(api, path, container, sink, position, now=now, started=started), sink
+    def __init__(self, source: Source, sink: Sink, position: Position | None) -> None:
+        self._read, self._sink = LogRead(source, sink, position), sink
+        started = source.started
         # What has run for a while has a backlog, and a plain read is not silent where that was rotated.
-        self._plain = position is not None or (started is not None and now() - started > _LATE)
-        self._step = 0.75 + zlib.crc32(path.encode()) / 2**33  # not in step with the other replicas
+        self._plain = position is not None or (started is not None and source.now() - started > _LATE)
+        self._step = 0.75 + zlib.crc32(source.path.encode()) / 2**33  # not in step with the other replicas
         self._news = asyncio.Event()
         self._tries = 0
         self._failing: float | None = None  # since when nothing of the log was shown

@@ -18,6 +18,7 @@ from ciao.adapters.kubeflow.api import paths
 from ciao.adapters.kubeflow.api.client import Api
 from ciao.adapters.kubeflow.logs.containerlog import ContainerLog
 from ciao.adapters.kubeflow.logs.logmark import Mark
+from ciao.adapters.kubeflow.logs.logread import Source
 from ciao.adapters.kubeflow.logs.logsink import LogSink
 from ciao.adapters.kubeflow.logs.logtail import LogTail
 from ciao.adapters.kubeflow.seen.podfacts import PodFacts
@@ -116,7 +117,7 @@ class JobLogs:
         """To its end; whatever goes wrong with a log must be told, and must not keep its job from ending."""
         try:
             await self._read_on(reading)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001 - one log's fault
             why = f"its log cannot be read on: {type(error).__name__}: {error}"
             self._tell(LogTrouble(reading.replica, why, self._clock.now()))
         reading.finish()
@@ -133,15 +134,14 @@ class JobLogs:
         if reading.replica not in self._sinks:
             self._sinks[reading.replica] = LogSink(self._writer, reading.replica, self._tell, self._clock.now)
         sink = self._sinks[reading.replica]
-        reading.log = ContainerLog(
-            self._api,
-            paths.log(self._handle.namespace, reading.pod.name),
-            self._container,
-            sink,
-            sink.resume(reading.pod.container),
+        source = Source(
+            api=self._api,
+            path=paths.log(self._handle.namespace, reading.pod.name),
+            container=self._container,
             now=self._clock.now,
             started=reading.pod.started,
         )
+        reading.log = ContainerLog(source, sink, sink.resume(reading.pod.container))
         if reading.lost:
             reading.log.gone()
         elif reading.ended:

@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Protocol
 
+from attrs import frozen
+
 from ciao.adapters.kubeflow.api.apierrors import ApiError
 from ciao.adapters.kubeflow.logs.logcursor import LogCursor
 from ciao.adapters.kubeflow.logs.logpace import Pace, missed_beginning
@@ -69,25 +71,29 @@ class End(enum.Enum):
     USELESS = "useless"
 
 
+@frozen(kw_only=True)
+class Source:
+    """A container instance's log. ``path`` is the pod's; ``started``: when the container started, by its node's clock.
+
+    ``now``: seconds since the epoch.
+    """
+
+    api: Reads
+    path: str
+    container: str
+    now: Callable[[], float]
+    started: float | None = None
+
+
 class LogRead:
     """The reads of one container's log, one after the other. ``ended``: the container; ``gone``: the pod."""
 
-    def __init__(
-        self,
-        api: Reads,
-        path: str,
-        container: str,
-        sink: Sink,
-        position: Position | None,
-        *,
-        now: Callable[[], float],
-        started: float | None,
-    ) -> None:
+    def __init__(self, source: Source, sink: Sink, position: Position | None) -> None:
         self.cursor, self.pace = LogCursor.at(position), Pace()
         self.ended = self.gone = False
         self.error: ApiError | None = None
         """With which the last read was refused."""
-        self._api, self._path, self._container, self._sink, self._now = api, path, container, sink, now
+        self._source, self._sink, self._now = source, sink, source.now
         self._limit: asyncio.Timeout | None = None
         self.whole = False
         """The last read came to the end of its file."""
@@ -96,7 +102,7 @@ class LogRead:
         self._leave: Callable[[], Awaitable[None]] | None = None  # ends the followed read, when another takes over
         self._came = -math.inf
         # Of a log that nothing was read of, the beginning may have been rotated away already.
-        self._started = started if self.cursor.since is None else None
+        self._started = source.started if self.cursor.since is None else None
         self._late = -math.inf  # until when what comes was in the file already
 
     def hasten(self) -> None:
@@ -133,7 +139,7 @@ class LogRead:
 
     async def _request(self, *, plain: bool, wary: bool = False, **params: str) -> End:
         outer, self.error = self._limit, None
-        params |= {"container": self._container, "timestamps": "true"}
+        params |= {"container": self._source.container, "timestamps": "true"}
         if not plain:
             params["follow"] = "true"
         if self.cursor.since is not None:
@@ -143,7 +149,9 @@ class LogRead:
                 asyncio.timeout(PLAIN) as self._limit,
                 AsyncExitStack() as streams,
             ):
-                pieces = await streams.enter_async_context(self._api.stream(self._path, idle=None, **params))
+                pieces = await streams.enter_async_context(
+                    self._source.api.stream(self._source.path, idle=None, **params)
+                )
                 if not plain:
                     self._leave = streams.aclose
                 if self._started is not None and self._now() - self._started > _YOUNG:

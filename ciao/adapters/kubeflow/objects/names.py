@@ -52,11 +52,6 @@ def check(spec: JobSpec) -> None:
         raise UserError(f"The name {spec.name} is too long for this job ({len(spec.name)} characters).", hint=hint)
 
 
-def pod_name(job: str, replica: Replica) -> str:
-    """``demo-worker-1``: also its Service and its host name."""
-    return f"{job}-{replica}"
-
-
 def replica_of(labels: Mapping[str, Any], name: str = "", job: str = "") -> Replica | None:
     """Which replica a pod is: by the operator's labels (older operators wrote them without prefix), else by name."""
     for prefix in (OPERATOR, ""):

@@ -82,14 +82,6 @@ def event_trouble(event: Json, job: str, container: str = "") -> Trouble | None:
     return Trouble(replica=replica, reason=found[0], message=found[1], at=known.at)
 
 
-def event_detail(event: Json, container: str = "") -> str:
-    """``pulling the image X``: what the kubelet does for the main container; "" for what is told elsewhere."""
-    known = event_facts(event)
-    found = re.match(r'Pulling image "([^"]+)"', known.message)
-    ours = container in ("", known.container)
-    return f"pulling {found[1]}" if found and known.reason == "Pulling" and ours else ""
-
-
 def _of_job(event: EventFacts) -> tuple[admission.Said | None, str]:
     """FailedCreatePod and FailedCreateService; what the operator copies from its pods is known from them."""
     about = admission.subject(event.message)
