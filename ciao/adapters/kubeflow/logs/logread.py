@@ -119,9 +119,8 @@ class LogRead:
         self._follows, self._leave = False, None
         if end is not End.OVERTAKEN:
             self.whole = end is End.EOF
+            self._take(self.cursor.end(cut=not self.whole, terminated=ended))
             self._all = self.whole and (ended or not plain) and self._has_shown
-        if end is not End.OVERTAKEN:
-            self._take(self.cursor.end(cut=end is not End.EOF, terminated=ended))
         self._drained = self._all or (self._drained and not self.cursor.fresh)
         return end
 
