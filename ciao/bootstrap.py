@@ -1,7 +1,8 @@
 """The composition root: settings become a session with its ports. The only file that knows every adapter.
 
-Frameworks and backends are plug-ins (entry points ``ciao.frameworks``, ``ciao.backends``), the built-in ones too;
-a backend is made with its first use, so that no cluster or docker library is imported before.
+Frameworks, backends and builders are plug-ins (entry points ``ciao.frameworks``, ``ciao.backends``,
+``ciao.builders``), the built-in ones too; a backend or builder is made with its first use, so that no cluster or docker
+library is imported before.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ import atexit
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ciao.adapters import config
 from ciao.adapters.jobstore.store import DiskJobStore
 from ciao.adapters.s2i.in_place import InPlace
-from ciao.adapters.s2i.mounted import Mounting
 from ciao.adapters.system import RandomNames, SystemClock
 from ciao.adapters.wiring import Wiring
 from ciao.adapters.workspace import LocalWorkspace
@@ -30,8 +30,11 @@ from ciao.core.ports import Backend, Document, Inbox, Notebook, S2IClient
 from ciao.core.requests import Attach, Launch, Logs, Request, Rerun
 from ciao.core.session import Session
 from ciao.core.settings import (
+    KUBEFLOW_KUBECONFIG,
     LOCAL_GRACE,
     LOCAL_PYTHON,
+    REGISTRY_PUSH,
+    S2I,
     STORE_AGE,
     STORE_LOG_SIZE,
     STORE_PATH,
@@ -43,7 +46,10 @@ from ciao.core.voice import NOTEBOOK, Voice
 from ciao.core.words import did_you_mean
 from ciao.runtime import Running, Runtime
 
-_FRAMEWORKS, _BACKENDS = "ciao.frameworks", "ciao.backends"
+if TYPE_CHECKING:
+    from ciao.adapters.kube.connections import Connections
+
+_FRAMEWORKS, _BACKENDS, _BUILDERS = "ciao.frameworks", "ciao.backends", "ciao.builders"
 _CLEAN_UP = 2.0  # seconds beyond the replicas' grace that leaving may take
 
 
@@ -59,7 +65,8 @@ class App:
         self.frameworks, self.runtime = frameworks, Runtime(SystemClock())
         self._environ, self._owner = environ, owner
         self._factories = {each.name: each for each in metadata.entry_points(group=_BACKENDS)}
-        self._made: list[Backend] = []
+        self._builder_factories = {each.name: each for each in metadata.entry_points(group=_BUILDERS)}
+        self._made: list[Backend | S2IClient | Connections] = []
         self._use(settings)
         # A script that ends without ``close`` still leaves nothing behind.
         atexit.register(self.close)
@@ -69,7 +76,10 @@ class App:
     @property
     def vocabulary(self) -> Vocabulary:
         """What can be said here, for the interpreter, completion and help."""
-        return Vocabulary(frameworks=self.frameworks, settings=self.settings, targets=tuple(self._factories))
+        return Vocabulary(
+            frameworks=self.frameworks, settings=self.settings, targets=tuple(self._factories),
+            builders=tuple(self._builder_factories),
+        )  # fmt: skip
 
     def interpret(self, cell: str, label: str, directory: str) -> Request | None:
         """What a cell asks for; None for a cell that is IPython's. UserError for what makes no sense."""
@@ -151,8 +161,8 @@ class App:
         if self.runtime.running():
             self.runtime.stop_jobs(self.settings[LOCAL_GRACE] + _CLEAN_UP)
         made, self._made = self._made, []
-        for backend in made:
-            self.runtime.call(backend.close()).result(_CLEAN_UP)
+        for each in reversed(made):
+            self.runtime.call(each.close()).result(_CLEAN_UP)
         self.runtime.close()
 
     # -- wiring ----------------------------------------------------------------------------------
@@ -161,6 +171,8 @@ class App:
         self.settings = settings
         self._clock, self._names, self._workspace = SystemClock(), RandomNames(), LocalWorkspace()
         self._backends: dict[str, Backend] = {}
+        self._builders: dict[str, S2IClient] = {}
+        self._connections: Connections | None = None
         self.store = DiskJobStore(
             Path(settings[STORE_PATH]),
             size=settings[STORE_SIZE], age=settings[STORE_AGE], log_size=settings[STORE_LOG_SIZE],
@@ -191,12 +203,38 @@ class App:
     def _builder(self, spec: JobSpec) -> S2IClient:
         if spec.target == "local":
             return InPlace(self._workspace, self.settings[LOCAL_PYTHON], self._environ)
-        return Mounting(self._workspace)
+        default = "registry" if self.settings[REGISTRY_PUSH] else "mounted"
+        return self._builder_named(spec.builder or self.settings[S2I] or default)
+
+    def _builder_named(self, name: str) -> S2IClient:
+        if name not in self._builders:
+            if name not in self._builder_factories:
+                known = ", ".join(sorted(self._builder_factories))
+                raise UserError(f"There is no way {name!r} from source to image.", hint=f"Here are: {known}.")
+            try:
+                factory: Callable[[Wiring], S2IClient] = self._builder_factories[name].load()
+            except (ImportError, AttributeError) as error:
+                raise TargetError(f"The plug-in {name} (source to image) cannot be loaded: {error}") from error
+            self._builders[name] = factory(self._wiring())
+            self._made.append(self._builders[name])
+        return self._builders[name]
+
+    def _clusters(self) -> Connections:
+        """One connection per context, for the backend and for whoever builds in the cluster."""
+        from ciao.adapters.kube.access import Access
+        from ciao.adapters.kube.connections import Connections
+
+        if self._connections is None:
+            kubeconfig = self.settings[KUBEFLOW_KUBECONFIG]
+            self._connections = Connections(Access(kubeconfig=kubeconfig, context=None, environ=self._environ))
+            self._made.append(self._connections)
+        return self._connections
 
     def _wiring(self) -> Wiring:
         return Wiring(
             settings=lambda: self.settings, frameworks=self.frameworks, store=self.store, workspace=self._workspace,
-            clock=self._clock, names=self._names, environ=self._environ,
+            clock=self._clock, names=self._names, environ=self._environ, clusters=self._clusters,
+            platform=lambda spec: self._backend(spec.target).platform(spec), builder=self._builder_named,
         )  # fmt: skip
 
 

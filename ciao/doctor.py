@@ -27,7 +27,7 @@ from ciao.core.errors import CiaoError, UserError
 from ciao.core.ports import Severity
 
 if TYPE_CHECKING:
-    from ciao.adapters.kubeflow.api.access import Access
+    from ciao.adapters.kube.access import Access
     from ciao.adapters.kubeflow.preflight.visit import Visit
 
 _TRIED_PORTS = 16
@@ -145,7 +145,7 @@ def store(path: Path) -> Check:
 
 def cluster(setting: Callable[[str], str], environ: Mapping[str, str]) -> Iterator[Check]:
     """The cluster that %target=kubeflow means, and what would keep a job from running there."""
-    from ciao.adapters.kubeflow.api.access import Access
+    from ciao.adapters.kube.access import Access
 
     wanted = setting("target") == "kubeflow"
     access = Access(setting("kubeflow.kubeconfig"), setting("kubeflow.context") or None, environ)

@@ -9,10 +9,13 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import itertools
+import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from attrs import frozen
 
@@ -34,17 +37,26 @@ class LocalWorkspace:
         found: dict[str, WorkspaceFile] = {}
         for pattern in patterns:
             try:
-                found.update({file.path: file for file in _Selection(root, pattern).files()})
+                for file in _Selection(root, pattern).files():
+                    known = found.get(file.path)
+                    found[file.path] = file if known is None or not known.named else known
             except OSError as error:
                 raise SourceError(f"%file={pattern}: {error.filename} cannot be read: {error.strerror}") from error
         return tuple(found[path] for path in sorted(found))
 
     def read(self, directory: str, path: str) -> bytes:
         """A file that ``select`` named."""
+        with self.open(directory, path) as file:
+            return file.read()
+
+    @contextmanager
+    def open(self, directory: str, path: str) -> Iterator[BinaryIO]:
+        """A file that ``select`` named, to be read in pieces; what goes wrong inside with a file is said of it."""
         root = _root(directory)
         _inside(root, root / path, path)
         try:
-            return (root / path).read_bytes()
+            with (root / path).open("rb") as file:
+                yield file
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {error.strerror}") from error
 
@@ -139,7 +151,10 @@ class _Selection:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise SourceError(f"{name} is not a file, and cannot travel")
-        return WorkspaceFile(name, found.st_size)
+        return WorkspaceFile(
+            name, found.st_size, executable=bool(found.st_mode & stat.S_IXUSR), stamp=_stamp(found),
+            named=name == "/".join(self._parts()),
+        )  # fmt: skip
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -157,6 +172,11 @@ class _Selection:
         names = map(self._relative, itertools.islice(self._below(fixed, EVERYTHING), _MANY))
         near = difflib.get_close_matches("/".join(parts), list(names), 1)
         return SourceError(message, hint=f"Did you mean {near[0]}?" if near else "")
+
+
+def _stamp(found: os.stat_result) -> str:
+    """What git's index compares, too: a file that is written to gets another (its ctime cannot be set back)."""
+    return f"{found.st_dev}:{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{found.st_ctime_ns}"
 
 
 def _root(directory: str) -> Path:

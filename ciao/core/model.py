@@ -125,6 +125,7 @@ class JobSpec:
 
     ``timeout`` is the job's deadline in seconds from its submission. ``nproc`` None: the cell runs
     once per replica, without torchrun. ``python`` is an interpreter for targets that have files.
+    ``builder`` None: by what is there. ``platform`` (``linux/arm64``) None: the target's own.
     """
 
     name: str
@@ -140,6 +141,7 @@ class JobSpec:
     nproc: int | None = None
     python: str | None = None
     builder: str | None = None
+    platform: str | None = None
     volumes: tuple[Volume, ...] = ()
     secrets: tuple[str, ...] = ()
     placement: Placement = Placement()
@@ -199,10 +201,16 @@ class Origin:
 
 @frozen
 class Image:
-    """An image in a registry, pinned: ``reference`` is pulled by ``digest``."""
+    """An image in a registry, pinned: ``reference`` is pulled by ``digest``.
+
+    ``source`` is the directory in it that holds ``cell.py``, ``ciao_replica.py`` and the user's files. ``platform``
+    (``linux/amd64``): the only nodes that it runs on; "" when nobody knows.
+    """
 
     reference: str
     digest: str
+    source: str = "/ciao"
+    platform: str = ""
 
 
 @frozen

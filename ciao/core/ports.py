@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeVar
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import BinaryIO, Protocol, TypeVar
 
 from attrs import frozen
 
@@ -104,6 +104,8 @@ class Backend(Protocol):
       what its log holds past the cursor, an outcome), then what changes, in order. The iterator ends
       when every replica has ended and every byte of every log has been reported, or after ``JobGone``.
       Any number may watch one job. A replica's last LogChunk comes before its ended ReplicaSeen.
+    - ``platform`` is for which ``os/architecture`` an image has to be, as far as the target can tell; "" where images
+      have no meaning, or nobody knows.
     - ``find`` returns every job of this target that still exists there.
     - ``stop`` returns when the request is accepted; the effect is observed through ``watch``. It is
       idempotent, and a job that is over or gone is not an error.
@@ -132,6 +134,8 @@ class Backend(Protocol):
         self, handle: JobHandle, cursor: Cursor | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[Observation]]: ...
 
+    async def platform(self, spec: JobSpec) -> str: ...
+
     async def find(self, query: Query) -> tuple[JobSummary, ...]: ...
 
     async def stop(self, handle: JobHandle, how: Stop) -> None: ...
@@ -145,9 +149,12 @@ class S2IClient(Protocol):
     The same source gives the same digest, and then nothing is uploaded. Raises SourceError for what
     the user can mend (a %file that matches nothing, a size over the limit), TargetError for faults
     of a registry or daemon. Cancelled in the middle, it leaves nothing half-published.
+    ``close`` releases connections; closed again, it does nothing.
     """
 
     async def source_to_image(self, source: Source, spec: JobSpec, report: Report) -> Artifact: ...
+
+    async def close(self) -> None: ...
 
 
 @frozen(kw_only=True)
@@ -285,20 +292,30 @@ class JobStore(Protocol):
 
 @frozen
 class WorkspaceFile:
-    """A file of the user's: ``path`` relative to the workspace's root, size in bytes."""
+    """A file of the user's: ``path`` relative to the workspace's root, size in bytes.
+
+    ``stamp`` changes whenever the file has been written to, as far as its file system tells ("": it tells nothing);
+    equal stamps of one path in one directory mean equal contents. ``named``: a pattern named it in full.
+    """
 
     path: str
     size: int
+    executable: bool = False
+    stamp: str = ""
+    named: bool = False
 
 
 class Workspace(Protocol):
     """The files that a Source names. Patterns are relative to ``directory``; a directory stands for
-    all below it; ignore files are respected; links that lead outside are SourceErrors.
+    all below it; ignore files are respected; links that lead outside are SourceErrors. ``open`` reads a selected
+    file in pieces, however large it is.
     """
 
     def select(self, directory: str, patterns: tuple[str, ...]) -> tuple[WorkspaceFile, ...]: ...
 
     def read(self, directory: str, path: str) -> bytes: ...
+
+    def open(self, directory: str, path: str) -> AbstractContextManager[BinaryIO]: ...
 
 
 class Clock(Protocol):

@@ -116,6 +116,50 @@ KUBEFLOW_AUTOSCALE = Setting(
     key="kubeflow.autoscale", read=values.flag, default="no", syntax="yes|no",
     doc="The cluster makes nodes when they are needed: what fits on none of today's is told, not refused.",
 )  # fmt: skip
+S2I = Setting(
+    key="s2i", read=_maybe, default="", syntax="NAME", empty="(registry where registry.push is set, else mounted)",
+    doc="How the source reaches replicas on a cluster (%s2i).",
+)  # fmt: skip
+S2I_LIMIT = Setting(
+    key="s2i.limit", read=values.size, default="8Gi", syntax="QUANTITY",
+    doc="How much %file may put into an image, in bytes.",
+)  # fmt: skip
+REGISTRY_PUSH = Setting(
+    key="registry.push", read=values.repository, default="", syntax="REPOSITORY", empty="(no registry)",
+    doc="The repository that images are pushed to: registry.example.com/team/ciao.",
+)  # fmt: skip
+REGISTRY_PULL = Setting(
+    key="registry.pull", read=values.repository, default="", syntax="REPOSITORY", empty="(registry.push)",
+    doc="The same repository under the name by which the cluster's nodes pull from it.",
+)  # fmt: skip
+REGISTRY_PODS = Setting(
+    key="registry.pods", read=values.repository, default="", syntax="REPOSITORY", empty="(registry.pull)",
+    doc="The same repository as pods reach it: builds in the cluster (%s2i=kaniko, tekton) push there.",
+)  # fmt: skip
+REGISTRY_INSECURE = Setting(
+    key="registry.insecure", read=values.hosts, default="", syntax="HOST[:PORT],…", empty="(this machine's own)",
+    doc="Registries that are spoken to without checking who they are: by plain HTTP, or with any certificate.",
+)  # fmt: skip
+REGISTRY_CA = Setting(
+    key="registry.ca", read=_maybe, default="", syntax="PATH", path=True, empty="(the system's)",
+    doc="A file of certificates (PEM) of authorities that registries may be trusted by, besides the system's.",
+)  # fmt: skip
+REGISTRY_SECRET = Setting(
+    key="registry.secret", read=_maybe, default="", syntax="NAME", empty="(%pullSecret)",
+    doc="The Secret (kubernetes.io/dockerconfigjson) with which builds in the cluster pull and push.",
+)  # fmt: skip
+REGISTRY_PATH = Setting(
+    key="registry.path", read=values.text, default="~/.ciao/images", syntax="PATH", path=True,
+    doc="The directory that keeps what is known of base images, layers and of what was pushed.",
+)  # fmt: skip
+PIP_INDEX = Setting(
+    key="pip.index", read=values.index, default="", syntax="URL", empty="(pip's own)",
+    doc="The package index that %pip installs from.",
+)  # fmt: skip
+KANIKO_IMAGE = Setting(
+    key="kaniko.image", read=values.text, default="gcr.io/kaniko-project/executor:v1.24.0", syntax="REFERENCE",
+    doc="The image of Kaniko, for builds in the cluster.",
+)  # fmt: skip
 VIEW_BYTES = Setting(
     key="view.bytes", read=values.size, default="512000", syntax="QUANTITY",
     doc="How much of a job's output one cell shows, in bytes; all of it is in %logs.",
@@ -125,12 +169,17 @@ VIEW_RATE = Setting(
     doc="How many bytes of output a second are sent to the notebook.",
 )  # fmt: skip
 
-AnySetting = Setting[str] | Setting[int] | Setting[float] | Setting[bool] | Setting[PortRange]
+AnySetting = (
+    Setting[str] | Setting[int] | Setting[float] | Setting[bool] | Setting[PortRange] | Setting[tuple[str, ...]]
+)
 SETTINGS: tuple[AnySetting, ...] = (
     TARGET, STORE_PATH, STORE_SIZE, STORE_AGE, STORE_LOG_SIZE,
     LOCAL_PYTHON, LOCAL_GRACE, LOCAL_PORTS,
     KUBEFLOW_KUBECONFIG, KUBEFLOW_CONTEXT, KUBEFLOW_NAMESPACE, KUBEFLOW_TTL, KUBEFLOW_USER,
     KUBEFLOW_PYTHON, KUBEFLOW_GPU, KUBEFLOW_AUTOSCALE,
+    S2I, S2I_LIMIT,
+    REGISTRY_PUSH, REGISTRY_PULL, REGISTRY_PODS, REGISTRY_INSECURE, REGISTRY_CA, REGISTRY_SECRET, REGISTRY_PATH,
+    PIP_INDEX, KANIKO_IMAGE,
     VIEW_BYTES, VIEW_RATE,
 )  # fmt: skip
 
@@ -175,7 +224,7 @@ class Row:
 @frozen
 class _Held:
     text: str
-    value: str | int | float | PortRange
+    value: str | int | float | PortRange | tuple[str, ...]
     place: Place
 
 
@@ -205,7 +254,7 @@ class Settings:
         value: T = self._held[setting.key].value  # type: ignore[assignment]  # its own ``read`` made it
         return value
 
-    def value(self, name: str) -> str | int | float | PortRange:
+    def value(self, name: str) -> str | int | float | PortRange | tuple[str, ...]:
         """The value by name; KeyError for a name that is not in the schema."""
         return self._held[name].value
 

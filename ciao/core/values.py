@@ -28,6 +28,11 @@ _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?", re.ASCII)
 _TOLERATION = re.compile(r"[A-Za-z0-9._/-]*(=[A-Za-z0-9._-]*)?(:(NoSchedule|PreferNoSchedule|NoExecute))?", re.ASCII)
 _EXTENDED = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
 _REQUIREMENT = re.compile(r"[A-Za-z0-9./][^\s]*", re.ASCII)
+_NAME = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"  # distribution's reference grammar: one part of a path
+_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])(?::\d{1,5})?", re.ASCII)
+_REPOSITORY = re.compile(rf"(?:localhost|(?=[^/]*[.:\[]){_HOST.pattern})(?::\d{{1,5}})?(?:/{_NAME})+", re.ASCII)
+_INDEX = re.compile(r"https?://(?P<user>[^/@\s]*@)?[^/@\s]+(?:/\S*)?", re.ASCII)
+_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9]+)?", re.ASCII)
 
 
 @frozen
@@ -238,3 +243,40 @@ def user(value: Value) -> str:
     if said != "image" and not (said.isascii() and said.isdigit()):
         raise ValueError(f"{said!r} is neither a user's number nor 'image'")
     return said
+
+
+def repository(value: Value) -> str:
+    """``registry.example.com/team/ciao``: a registry's host and a path in it, without tag or digest; or nothing."""
+    said = value.text.strip()
+    if said and not _REPOSITORY.fullmatch(said):
+        raise ValueError(f"{said!r} is not a repository with its registry (registry.example.com/team/ciao)")
+    return said
+
+
+def hosts(value: Value) -> tuple[str, ...]:
+    """``localhost:5000,registry.lan``; or nothing."""
+    found = tuple(part.strip() for part in value.text.split(",") if part.strip())
+    for each in found:
+        if not _HOST.fullmatch(each):
+            raise ValueError(f"{each!r} is not a registry's host (registry.lan, 10.0.0.5:5000)")
+    return found
+
+
+def index(value: Value) -> str:
+    """The URL of a package index; or nothing. The message never repeats one with a password."""
+    said = value.text.strip()
+    if not said:
+        return ""
+    match = _INDEX.fullmatch(said)
+    if match is None:
+        raise ValueError("this is not the URL of a package index (https://host/simple)")
+    if match["user"]:
+        raise ValueError("a password in it would be readable in every image; name an index that needs none")
+    return said
+
+
+def platform(value: Value) -> str:
+    """``linux/arm64`` or ``linux/arm/v7``."""
+    if not _PLATFORM.fullmatch(text(value)):
+        raise ValueError(f"{value.text!r} is not a platform (linux/amd64, linux/arm64)")
+    return value.text

@@ -70,6 +70,27 @@ class WorkspaceContract:
             assert workspace.read(directory, each.path) == FILES[each.path]
             assert each.size == len(FILES[each.path])
 
+    def test_a_file_is_read_in_pieces(self) -> None:
+        """``open`` gives the bytes of ``read``, as many at a time as one asks for."""
+        workspace, directory = self.tree(FILES)
+        with workspace.open(directory, "data/b.csv") as file:
+            assert [file.read(4), file.read(), file.read()] == [b"3,4,", b"5\n", b""]
+
+    def test_who_was_named_in_full_is_told(self) -> None:
+        """``named``: by a pattern that is the file's own path, whatever else selects it, too."""
+        workspace, directory = self.tree(FILES)
+        found = workspace.select(directory, ("data/*.csv", "./data/b.csv", "src"))
+        assert {each.path for each in found if each.named} == {"data/b.csv"}
+
+    def test_another_content_has_another_stamp(self) -> None:
+        """Equal stamps of one path mean equal contents."""
+        stamps = []
+        for content in (b"1", b"2", b"1"):
+            workspace, directory = self.tree({"a": content})
+            stamps.append((workspace.select(directory, ("a",))[0].stamp, content))
+        for stamp, content in stamps:
+            assert all(other == content for same, other in stamps if stamp and same == stamp)
+
     @pytest.mark.parametrize("pattern", ["../secret", "/etc/passwd", "data/../../secret", "~/secret"])
     def test_nothing_outside_is_selected(self, pattern: str) -> None:
         """A pattern that leads outside of the directory is a SourceError."""

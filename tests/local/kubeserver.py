@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from aiohttp import web
 from attrs import define, field, frozen
 
-from ciao.adapters.kubeflow.api.access import Access
-from ciao.adapters.kubeflow.api.client import Cluster, connect
-from ciao.adapters.kubeflow.api.patience import Patience, Timeouts
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.client import Cluster, connect
+from ciao.adapters.kube.patience import Patience, Timeouts
 
 T = TypeVar("T")
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]

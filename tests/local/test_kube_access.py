@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow.api.access import Access
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.login import Fixed, Login, TokenFile
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.login import Fixed, Login, TokenFile
 
 from .kubeserver import kubeconfig
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 import ciao
-from ciao.adapters.kubeflow.api.client import ApiError, Unreachable
+from ciao.adapters.kube.client import ApiError, Unreachable
 
 from .kubeserver import PODS, QUICK, always, answered, connected, good, in_turn, kubeconfig, run, serving, status
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow.api.access import Access
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.client import connect
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.client import connect
 
 from .kubeserver import PODS, Authority, always, connected, environ, good, kubeconfig, run, serving, status
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ciao.adapters.kubeflow.api.client import Unreachable
-from ciao.adapters.kubeflow.api.patience import Patience, Timeouts
+from ciao.adapters.kube.client import Unreachable
+from ciao.adapters.kube.patience import Patience, Timeouts
 
 from .kubeserver import PODS, QUICK, answered, connected, kubeconfig, run
 

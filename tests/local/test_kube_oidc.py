@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ciao.adapters.kubeflow.api.access import Access
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.keeper import Fetcher
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.keeper import Fetcher
 
 from .kubeserver import Authority, environ, kubeconfig, run, serving
 

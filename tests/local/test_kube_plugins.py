@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow.api.access import Access
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.execplugin import run_plugin
-from ciao.adapters.kubeflow.api.keeper import Fetcher
-from ciao.adapters.kubeflow.api.login import Credential, Plugin
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.execplugin import run_plugin
+from ciao.adapters.kube.keeper import Fetcher
+from ciao.adapters.kube.login import Credential, Plugin
 
 from .kubeserver import environ, kubeconfig, run
 

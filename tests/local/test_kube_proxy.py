@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from attrs import define, field
 
-from ciao.adapters.kubeflow.api.client import Unreachable
+from ciao.adapters.kube.client import Unreachable
 
 from .kubeserver import PODS, Authority, always, connected, good, kubeconfig, run, serving
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from ciao.adapters.kubeflow.api.client import ApiError, Broken, Unreachable
-from ciao.adapters.kubeflow.api.patience import Timeouts
+from ciao.adapters.kube.client import ApiError, Broken, Unreachable
+from ciao.adapters.kube.patience import Timeouts
 
 from .kubeserver import PODS, always, answered, connected, good, kubeconfig, run, status
 

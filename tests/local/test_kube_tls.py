@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.client import Unreachable
-from ciao.adapters.kubeflow.api.login import Endpoint, Pair
-from ciao.adapters.kubeflow.api.tls import ssl_context
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.client import Unreachable
+from ciao.adapters.kube.login import Endpoint, Pair
+from ciao.adapters.kube.tls import ssl_context
 
 from .kubeserver import PODS, Authority, always, connected, good, kubeconfig, run, serving
 

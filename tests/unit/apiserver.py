@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kube.apierrors import ApiError
 
 Json = dict[str, Any]
 JOBS = "/apis/kubeflow.org/v1/namespaces/team/pytorchjobs"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kube.apierrors import ApiError
 from ciao.adapters.kubeflow.preflight.rights import EVENTS, Right, needed
 
 Json = dict[str, Any]

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from ciao.adapters.kubeflow.api.access import Access
-from ciao.adapters.kubeflow.api.apierrors import AccessError, ApiError
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.apierrors import AccessError, ApiError
+from ciao.adapters.kube.connections import Connections
 from ciao.adapters.kubeflow.backend import KubeflowBackend, Place
-from ciao.adapters.kubeflow.connections import Connections
 from ciao.adapters.kubeflow.objects.options import Options
 from ciao.adapters.memory import MemoryJobStore
 from ciao.core.events import Observation

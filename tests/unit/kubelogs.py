@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import Factory, define, field, frozen
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError, Broken, Unreachable
+from ciao.adapters.kube.apierrors import ApiError, Broken, Unreachable
 from ciao.adapters.kubeflow.logs.containerlog import ContainerLog
 from ciao.adapters.kubeflow.logs.logread import Source
 from ciao.adapters.kubeflow.logs.logsink import LogSink

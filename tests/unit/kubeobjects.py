@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from ciao.adapters.kubeflow.api.watchcache import Change, Json
+from ciao.adapters.kube.watchcache import Change, Json
 
 
 def thing(said: str) -> Json:

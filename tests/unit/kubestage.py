@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 import pytest
 from attrs import frozen
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError, Broken, Unreachable
-from ciao.adapters.kubeflow.api.reflector import Reflector
-from ciao.adapters.kubeflow.api.watchcache import Change, Json
+from ciao.adapters.kube.apierrors import ApiError, Broken, Unreachable
+from ciao.adapters.kube.reflector import Reflector
+from ciao.adapters.kube.watchcache import Change, Json
 
 from .kubeobjects import line, said, thing
 

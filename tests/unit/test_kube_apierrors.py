@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError, ApiError, Broken, Unreachable, api_error, one_line
+from ciao.adapters.kube.apierrors import AccessError, ApiError, Broken, Unreachable, api_error, one_line
 from ciao.core.errors import TargetError, UserError
 
 STATUS = {

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import Unreachable
+from ciao.adapters.kube.apierrors import Unreachable
 from ciao.adapters.kubeflow.backend import Place
 from ciao.core.errors import CiaoError, StoreError
 from ciao.core.events import JobGone, OutcomeSeen

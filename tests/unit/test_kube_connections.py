@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError
+from ciao.adapters.kube.apierrors import AccessError
 from ciao.core.ports import Stop
 
 from .kubebackend import NOBODY, Scene, begun, cancelled, going_on, run

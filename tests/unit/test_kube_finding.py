@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import Unreachable
+from ciao.adapters.kube.apierrors import Unreachable
 from ciao.core.errors import CiaoError
 from ciao.core.model import JobHandle
 from ciao.core.ports import Query

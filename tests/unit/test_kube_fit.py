@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kube.apierrors import ApiError
 from ciao.adapters.kubeflow.preflight.fit import Fit
 from ciao.adapters.kubeflow.seen.asked import Ask, amounts, asks, magic, shown
 from ciao.adapters.kubeflow.seen.selecting import hindering, labels_of, selected

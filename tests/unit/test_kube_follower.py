@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kube.apierrors import ApiError
 from ciao.adapters.kubeflow.follower import Follower, World
 from ciao.adapters.memory import MemoryJobStore
 from ciao.adapters.system import SystemClock

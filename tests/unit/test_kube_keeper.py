@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from attrs import evolve
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError, Unreachable
-from ciao.adapters.kubeflow.api.keeper import Keeper
-from ciao.adapters.kubeflow.api.login import INF, Credential, Endpoint, Login, User
+from ciao.adapters.kube.apierrors import AccessError, Unreachable
+from ciao.adapters.kube.keeper import Keeper
+from ciao.adapters.kube.login import INF, Credential, Endpoint, Login, User
 
 LOGIN = Login(context="c", namespace="n", endpoint=Endpoint(server="https://a"), user=User())
 GONE = AccessError("gone")

@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from ciao.adapters.kubeflow.api.login import Endpoint, Login, User
-from ciao.adapters.kubeflow.api.outages import LOST, broken, not_an_apiserver, unreachable
-from ciao.adapters.kubeflow.api.patience import Timeouts
+from ciao.adapters.kube.login import Endpoint, Login, User
+from ciao.adapters.kube.outages import LOST, broken, not_an_apiserver, unreachable
+from ciao.adapters.kube.patience import Timeouts
 
 ENDPOINT = Endpoint(server="https://api:6443", ca=b"", ca_from="/home/ann/config", proxy="http://u:s3cret@proxy:3128")
 LOGIN = Login(context="kind", namespace="n", endpoint=ENDPOINT, user=User())

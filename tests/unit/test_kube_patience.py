@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError, Unreachable
-from ciao.adapters.kubeflow.api.apipaths import counted_as, is_collection
-from ciao.adapters.kubeflow.api.expiry import due, epoch
-from ciao.adapters.kubeflow.api.login import INF
-from ciao.adapters.kubeflow.api.patience import Patience
+from ciao.adapters.kube.apierrors import ApiError, Unreachable
+from ciao.adapters.kube.apipaths import counted_as, is_collection
+from ciao.adapters.kube.expiry import due, epoch
+from ciao.adapters.kube.login import INF
+from ciao.adapters.kube.patience import Patience
 
 PATIENCE = Patience(attempts=4, first=0.1, growth=3.0, whole=10.0)
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from ciao.adapters.kube.phrases import last_words, start_error
 from ciao.adapters.kubeflow.seen import stamps
-from ciao.adapters.kubeflow.seen.phrases import last_words, start_error
 from ciao.adapters.kubeflow.seen.podfacts import pod_facts
 from ciao.core.events import Exit, Frame, Phase
 

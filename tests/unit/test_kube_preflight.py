@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import Unreachable
+from ciao.adapters.kube.apierrors import Unreachable
 from ciao.core.errors import TargetError
 from ciao.core.ports import Finding, Severity
 

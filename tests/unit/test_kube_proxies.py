@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.proxies import proxy_for
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.proxies import proxy_for
 
 PROXY = "http://proxy:3128"
 

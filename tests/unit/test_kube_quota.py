@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kube.apierrors import ApiError
 from ciao.adapters.kubeflow.preflight.limits import Limits
 from ciao.adapters.kubeflow.preflight.operatorpods import has_init
 from ciao.adapters.kubeflow.preflight.quota import Quota

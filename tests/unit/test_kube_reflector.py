@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError, ApiError, Unreachable
-from ciao.adapters.kubeflow.api.reflector import Reflector
-from ciao.adapters.kubeflow.api.watchcache import Change, Json
+from ciao.adapters.kube.apierrors import AccessError, ApiError, Unreachable
+from ciao.adapters.kube.reflector import Reflector
+from ciao.adapters.kube.watchcache import Change, Json
 
 from .kubeobjects import Cluster, check, line, status, thing
 from .kubestage import BROKEN, HANG, NOWHERE, PODS, Done, Page, Script, Stage, Step, Time, Wait, answer, bookmark, event

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError, Unreachable
+from ciao.adapters.kube.apierrors import ApiError, Unreachable
 from ciao.adapters.kubeflow.submitting import Objects, create
 from ciao.core.errors import CiaoError, NameInUseError, TargetError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError, ApiError, Unreachable
+from ciao.adapters.kube.apierrors import AccessError, ApiError, Unreachable
 from ciao.adapters.kubeflow.seen.jobfacts import JobFacts, job_facts
 from ciao.adapters.kubeflow.seen.podfacts import pod_facts
 from ciao.adapters.kubeflow.troublewatch import TroubleWatch

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ciao.adapters.kubeflow.api.watchcache import Change, Expired, Garbled, Json, Lines, Refused, WatchCache
+from ciao.adapters.kube.watchcache import Change, Expired, Garbled, Json, Lines, Refused, WatchCache
 
 from .kubeobjects import Cluster, check, line, said, status, thing
 

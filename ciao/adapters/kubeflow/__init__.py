@@ -25,9 +25,7 @@ class Create:
 
     def __call__(self, wiring: Wiring) -> KubeflowBackend:
         """Reads the settings ``kubeflow.*`` now."""
-        from ciao.adapters.kubeflow.api.access import Access
         from ciao.adapters.kubeflow.backend import KubeflowBackend, Place
-        from ciao.adapters.kubeflow.connections import Connections
         from ciao.adapters.kubeflow.objects.options import Options
         from ciao.core import settings as keys
 
@@ -41,9 +39,7 @@ class Create:
             autoscale=settings[keys.KUBEFLOW_AUTOSCALE],
         )
         return KubeflowBackend(
-            connections=Connections(
-                Access(kubeconfig=settings[keys.KUBEFLOW_KUBECONFIG], context=None, environ=wiring.environ)
-            ),
+            connections=wiring.clusters(),
             place=Place(context=settings[keys.KUBEFLOW_CONTEXT], namespace=settings[keys.KUBEFLOW_NAMESPACE]),
             options=options,
             images={name: settings.text(f"image.{name}") for name in wiring.frameworks},
@@ -58,7 +54,7 @@ class Create:
         """Import what talks to a cluster: it takes a third of a second."""
         import yaml  # noqa: F401 - imported for its own sake, as are the others
 
-        import ciao.adapters.kubeflow.api.wire
+        import ciao.adapters.kube.wire
         import ciao.adapters.kubeflow.backend  # noqa: F401
 
 

@@ -9,10 +9,10 @@ from weakref import WeakValueDictionary
 
 from attrs import evolve, frozen
 
-from ciao.adapters.kubeflow.api import paths
-from ciao.adapters.kubeflow.api.apierrors import ApiError
-from ciao.adapters.kubeflow.api.client import Cluster, Json
-from ciao.adapters.kubeflow.connections import Connections
+from ciao.adapters.kube import paths
+from ciao.adapters.kube.apierrors import ApiError
+from ciao.adapters.kube.client import Cluster, Json
+from ciao.adapters.kube.connections import Connections
 from ciao.adapters.kubeflow.finding import Search
 from ciao.adapters.kubeflow.follower import Follower, World
 from ciao.adapters.kubeflow.objects import configmap
@@ -21,6 +21,7 @@ from ciao.adapters.kubeflow.objects.manifest import job_object
 from ciao.adapters.kubeflow.objects.options import Options, Submission
 from ciao.adapters.kubeflow.objects.rendering import UNKNOWN, documents
 from ciao.adapters.kubeflow.overlayfile import overlaid
+from ciao.adapters.kubeflow.platform import node_platform
 from ciao.adapters.kubeflow.preflight.preflight import Preflight
 from ciao.adapters.kubeflow.seen.refusals import refusal
 from ciao.adapters.kubeflow.stopping import Stopping
@@ -141,6 +142,14 @@ class KubeflowBackend:
             follower.audience.leave(listener)
             if not len(follower.audience) and handle.uid not in self._mine:
                 await self._forget(handle.uid)
+
+    async def platform(self, spec: JobSpec) -> str:
+        """The nodes' own, where one may look at them and all have the same; else the apiserver's."""
+        said = dict(spec.placement.node_selector).get("kubernetes.io/arch")
+        if said:
+            return f"linux/{said}"
+        cluster, _ = await self._placed(spec)
+        return await node_platform(cluster)
 
     async def find(self, query: Query) -> tuple[JobSummary, ...]:
         """Jobs that Ciao made, in the default namespace and wherever the store has jobs without an end."""

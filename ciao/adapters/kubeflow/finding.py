@@ -9,10 +9,10 @@ from typing import Any
 
 from attrs import frozen
 
-from ciao.adapters.kubeflow.api import paths
-from ciao.adapters.kubeflow.api.apierrors import ApiError
-from ciao.adapters.kubeflow.api.client import Cluster, Json
-from ciao.adapters.kubeflow.connections import Connections
+from ciao.adapters.kube import paths
+from ciao.adapters.kube.apierrors import ApiError
+from ciao.adapters.kube.client import Cluster, Json
+from ciao.adapters.kube.connections import Connections
 from ciao.adapters.kubeflow.objects import names
 from ciao.adapters.kubeflow.objects.kinds import KINDS, Kind
 from ciao.adapters.kubeflow.seen.jobfacts import summary

@@ -19,11 +19,11 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ciao.adapters.kubeflow.api import paths
-from ciao.adapters.kubeflow.api.apierrors import ApiError
-from ciao.adapters.kubeflow.api.client import Api, Json
-from ciao.adapters.kubeflow.api.reflector import Reflector
-from ciao.adapters.kubeflow.api.watchcache import Change
+from ciao.adapters.kube import paths
+from ciao.adapters.kube.apierrors import ApiError
+from ciao.adapters.kube.client import Api, Json
+from ciao.adapters.kube.reflector import Reflector
+from ciao.adapters.kube.watchcache import Change
 from ciao.adapters.kubeflow.audience import Audience, Listener
 from ciao.adapters.kubeflow.logs.joblogs import JobLogs
 from ciao.adapters.kubeflow.objects import names

@@ -19,9 +19,9 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from datetime import UTC, datetime
 
-from ciao.adapters.kubeflow.api import paths
-from ciao.adapters.kubeflow.api.apierrors import ApiError
-from ciao.adapters.kubeflow.api.client import Api, Json
+from ciao.adapters.kube import paths
+from ciao.adapters.kube.apierrors import ApiError
+from ciao.adapters.kube.client import Api, Json
 from ciao.adapters.kubeflow.objects import names
 from ciao.adapters.kubeflow.seen import facts
 from ciao.adapters.kubeflow.seen.jobfacts import job_facts

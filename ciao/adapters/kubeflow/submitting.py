@@ -14,11 +14,11 @@ from typing import Any
 
 from attrs import frozen
 
-from ciao.adapters.kubeflow.api import paths
-from ciao.adapters.kubeflow.api.apierrors import ApiError
-from ciao.adapters.kubeflow.api.client import Api, Unreachable
-from ciao.adapters.kubeflow.api.reflector import Reflector
-from ciao.adapters.kubeflow.api.watchcache import Change
+from ciao.adapters.kube import paths
+from ciao.adapters.kube.apierrors import ApiError
+from ciao.adapters.kube.client import Api, Unreachable
+from ciao.adapters.kube.reflector import Reflector
+from ciao.adapters.kube.watchcache import Change
 from ciao.adapters.kubeflow.objects import names
 from ciao.adapters.kubeflow.seen import facts
 from ciao.adapters.kubeflow.seen.jobfacts import job_facts

@@ -14,11 +14,11 @@ from typing import Any
 
 from attrs import evolve
 
-from ciao.adapters.kubeflow.api import paths
-from ciao.adapters.kubeflow.api.apierrors import ApiError
-from ciao.adapters.kubeflow.api.client import Api, Json
-from ciao.adapters.kubeflow.api.reflector import Reflector
-from ciao.adapters.kubeflow.api.watchcache import Change
+from ciao.adapters.kube import paths
+from ciao.adapters.kube.apierrors import ApiError
+from ciao.adapters.kube.client import Api, Json
+from ciao.adapters.kube.reflector import Reflector
+from ciao.adapters.kube.watchcache import Change
 from ciao.adapters.kubeflow.seen import facts, pulls
 from ciao.adapters.kubeflow.seen.eventfacts import EventFacts, event_facts, event_trouble
 from ciao.adapters.kubeflow.seen.jobfacts import JobFacts

@@ -65,6 +65,10 @@ class LocalBackend:
             return preflight.findings(spec, self._machine, self._options)
         return await asyncio.to_thread(preflight.findings, spec, self._machine, self._options)
 
+    async def platform(self, spec: JobSpec) -> str:
+        """Nothing: no image runs here."""
+        return ""
+
     def render(self, spec: JobSpec, artifact: Artifact) -> tuple[Document, ...]:
         """One document per replica: its command and what is added to the environment.
 

@@ -92,6 +92,9 @@ class MemoryBackend:
         finally:
             job.leave(queue)
 
+    async def platform(self, spec: JobSpec) -> str:
+        return "linux/amd64" if self._accepts_images else ""
+
     async def find(self, query: Query) -> tuple[JobSummary, ...]:
         self._fault("find")
         return tuple(

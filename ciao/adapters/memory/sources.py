@@ -6,6 +6,7 @@ import ast
 import fnmatch
 import json
 from collections.abc import Mapping
+from io import BytesIO
 
 from ciao.core.errors import SourceError
 from ciao.core.events import Progress
@@ -23,7 +24,11 @@ class MemoryWorkspace:
 
     def select(self, directory: str, patterns: tuple[str, ...]) -> tuple[WorkspaceFile, ...]:
         found = sorted({path for pattern in patterns for path in self._matching(pattern)})
-        return tuple(WorkspaceFile(path, len(self._files[path])) for path in found)
+        named = {"/".join(_parts(pattern)) for pattern in patterns}
+        return tuple(
+            WorkspaceFile(path, len(self._files[path]), stamp=f"{hash(self._files[path])}", named=path in named)
+            for path in found
+        )
 
     def read(self, directory: str, path: str) -> bytes:
         try:
@@ -31,14 +36,21 @@ class MemoryWorkspace:
         except KeyError:
             raise SourceError(f"There is no file {path} in {directory}") from None
 
+    def open(self, directory: str, path: str) -> BytesIO:
+        return BytesIO(self.read(directory, path))
+
     def _matching(self, pattern: str) -> list[str]:
-        parts = tuple(part for part in pattern.split("/") if part not in ("", "."))
+        parts = _parts(pattern)
         if pattern.startswith(("/", "~")) or ".." in parts:
             raise SourceError(f"%file={pattern} leads outside the working directory")
         found = [path for path in self._files if _matches(tuple(path.split("/")), parts)]
         if not found:
             raise SourceError(f"%file={pattern} matches nothing")
         return found
+
+
+def _parts(pattern: str) -> tuple[str, ...]:
+    return tuple(part for part in pattern.split("/") if part not in ("", "."))
 
 
 def _matches(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
@@ -77,6 +89,9 @@ class MemoryS2I:
             self.uploads.append(digest)
             report(Progress("pushing", size, size))
         return Image(f"{self._registry}/{spec.name}", digest)
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
 
 class MemoryNotebook:

@@ -10,14 +10,13 @@ import asyncio
 import os
 import shlex
 from collections.abc import Iterable, Mapping
-from importlib import resources
 
+from ciao.adapters.command import CELL, RUNNER
 from ciao.adapters.local import interpreter
+from ciao.adapters.s2i.content import encoded, runner
 from ciao.core.errors import SourceError
 from ciao.core.model import JobSpec, Mounted, Source, SourceFile, digest_of
 from ciao.core.ports import Report, Workspace
-
-CELL, RUNNER = "cell.py", "ciao_replica.py"
 
 
 class InPlace:
@@ -37,6 +36,9 @@ class InPlace:
         files = (code, SourceFile(RUNNER, runner()), *source.modules)
         return Mounted(files, digest_of(files), source.directory)
 
+    async def close(self) -> None:
+        """Nothing is held."""
+
     def _check_files(self, source: Source) -> None:
         for pattern in source.files:
             if not self._workspace.select(source.directory, (pattern,)):
@@ -53,19 +55,6 @@ class InPlace:
                 f"{python} does not have what %pip asks for: {', '.join(missing)}.",
                 hint=f"On this machine Ciao installs nothing; run it yourself:  {command}",
             )
-
-
-def runner() -> bytes:
-    """The text of ``ciao_replica.py``."""
-    return resources.files("ciao.replica").joinpath(RUNNER).read_bytes()
-
-
-def encoded(source: Source) -> bytes:
-    """The cell's bytes; SourceError for a text that has none."""
-    try:
-        return source.code.encode()
-    except UnicodeEncodeError as error:
-        raise SourceError(f"{source.label} has a character that is no text ({error.reason}).") from error
 
 
 def _unmet(python: str, wanted: tuple[str, ...], environ: Mapping[str, str]) -> Iterable[str]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 
-from ciao.adapters.s2i.in_place import CELL, RUNNER, encoded, runner
+from ciao.adapters.command import CELL, RUNNER
+from ciao.adapters.s2i.content import encoded, largest, refuse_doubles, runner, selected
+from ciao.adapters.wiring import Wiring
 from ciao.core.errors import SourceError
+from ciao.core.measures import size
 from ciao.core.model import JobSpec, Mounted, Source, SourceFile, digest_of
-from ciao.core.ports import Report, Workspace, WorkspaceFile
+from ciao.core.ports import Report, Workspace
 
 
 class Mounting:
@@ -26,29 +29,28 @@ class Mounting:
         if source.pip:
             raise SourceError(
                 f"%pip={' '.join(source.pip)}: with a mounted source nothing is installed in the pods.",
-                hint="Choose an image that has the packages (%image).",
+                hint="Choose an image that has the packages (%image), or have one made (%s2i=registry).",
             )
         own = (SourceFile(CELL, encoded(source)), SourceFile(RUNNER, runner()), *source.modules)
         users = await asyncio.to_thread(self._files, source) if source.files else ()
-        _refuse_doubles(own, users)
         files = (*own, *users)
         return Mounted(files, digest_of(files))
 
+    async def close(self) -> None:
+        """Nothing is held."""
+
     def _files(self, source: Source) -> tuple[SourceFile, ...]:
-        found: dict[str, WorkspaceFile] = {}
-        for pattern in source.files:
-            found.update((each.path, each) for each in self._workspace.select(source.directory, (pattern,)))
-        total = sum(each.size for each in found.values())
+        found = selected(source, self._workspace)
+        refuse_doubles((CELL, RUNNER, *(each.path for each in source.modules)), found)
+        total = sum(each.size for each in found)
         if total > self._limit:
             raise SourceError(
-                f"The files of %file are {total >> 20} MiB: they cannot be mounted.",
-                hint="Put data on a volume (%volume).",
+                f"What %file names is too large to be mounted: {size(total)}, and 1 MiB is all that a cluster takes.",
+                hint=f"{largest(found)}\nLet it travel in an image (%s2i=registry), or put it on a volume (%volume).",
             )
-        return tuple(SourceFile(path, self._workspace.read(source.directory, path)) for path in sorted(found))
+        return tuple(SourceFile(each.path, self._workspace.read(source.directory, each.path)) for each in found)
 
 
-def _refuse_doubles(own: tuple[SourceFile, ...], users: tuple[SourceFile, ...]) -> None:
-    taken = {each.path for each in own}
-    for each in users:
-        if each.path in taken:
-            raise SourceError(f"%file={each.path}: a file of that name travels with every job.", hint="Rename it.")
+def create(wiring: Wiring) -> Mounting:
+    """The entry point ``mounted`` of ``ciao.builders``."""
+    return Mounting(wiring.workspace)

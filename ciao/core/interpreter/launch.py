@@ -79,6 +79,7 @@ def _spec(given: Given, vocabulary: Vocabulary, scene: Scene) -> JobSpec:
         nproc=nproc,
         python=_python(given, vocabulary, scene, target),
         builder=_builder(given, vocabulary),
+        platform=given.one(items.PLATFORM),
         volumes=given.many(items.VOLUME),
         secrets=given.many(items.SECRET),
         placement=_placement(given),
@@ -131,11 +132,15 @@ def _target(given: Given, vocabulary: Vocabulary) -> str:
 
 
 def _builder(given: Given, vocabulary: Vocabulary) -> str | None:
-    name = given.one(items.S2I)
-    if name is not None and name not in vocabulary.builders:
-        hint = did_you_mean(name, vocabulary.builders) or f"This Ciao has {listed(vocabulary.builders)}."
-        raise MagicError(f"There is no way {name!r} from source to image.", given.place(items.S2I), hint)
-    return name
+    said, place = given.one(items.S2I), given.place(items.S2I)
+    name = said or vocabulary.settings[keys.S2I] or None
+    if name is None or name in vocabulary.builders:
+        return said
+    message = f"There is no way {name!r} from source to image."
+    hint = did_you_mean(name, vocabulary.builders) or f"This Ciao has {listed(vocabulary.builders)}."
+    if said is None:
+        raise SettingsError(message, vocabulary.settings.place(keys.S2I.key), hint)
+    raise MagicError(message, place, hint)
 
 
 def _python(given: Given, vocabulary: Vocabulary, scene: Scene, target: str) -> str | None:

@@ -129,8 +129,13 @@ RENDER = Magic(
 )  # fmt: skip
 
 S2I = Magic(
-    name="s2i", syntax="NAME", read=values.text, group=_CLUSTER, example="%s2i=mounted",
-    doc="How the source reaches the replicas.",
+    name="s2i", syntax="NAME", read=values.text, group=_CLUSTER, example="%s2i=registry",
+    doc="How the source reaches the replicas: mounted, or in an image that registry, docker, s2i, kaniko or tekton "
+    "makes. By default registry where the setting registry.push is set, else mounted.",
+)  # fmt: skip
+PLATFORM = Magic(
+    name="platform", syntax="OS/ARCHITECTURE", read=values.platform, group=_CLUSTER, example="%platform=linux/arm64",
+    doc="For which nodes the image is made, where the base is there for several. The cluster's by default.",
 )  # fmt: skip
 CONTEXT = Magic(
     name="context", syntax="NAME", read=values.text, group=_CLUSTER, example="%context=lab",
@@ -178,6 +183,6 @@ ITEMS: tuple[Magic[Any], ...] = (
     CPU, MEMORY, GPU, RESOURCE, IMAGE, ENV, PYTHON,
     ARGS, VAR, INCLUDE, FILE, PIP,
     DETACH, QUIET, RENDER,
-    S2I, CONTEXT, NAMESPACE, QUEUE, PRIORITY, NODE_SELECTOR, TOLERATIONS, SERVICE_ACCOUNT, PULL_SECRET,
+    S2I, PLATFORM, CONTEXT, NAMESPACE, QUEUE, PRIORITY, NODE_SELECTOR, TOLERATIONS, SERVICE_ACCOUNT, PULL_SECRET,
     SECRET, VOLUME, OVERLAY, TTL, USER,
 )  # fmt: skip

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from ciao.adapters.jobstore.store import DiskJobStore
-from ciao.adapters.kubeflow.api.access import Access
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.connections import Connections
 from ciao.adapters.kubeflow.backend import KubeflowBackend, Place
-from ciao.adapters.kubeflow.connections import Connections
 from ciao.adapters.kubeflow.objects.options import Options
 from ciao.adapters.memory.acts import Scripts
 from ciao.adapters.s2i.in_place import runner

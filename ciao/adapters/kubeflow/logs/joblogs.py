@@ -14,8 +14,8 @@ from typing import Any
 
 from attrs import define, field
 
-from ciao.adapters.kubeflow.api import paths
-from ciao.adapters.kubeflow.api.client import Api
+from ciao.adapters.kube import paths
+from ciao.adapters.kube.client import Api
 from ciao.adapters.kubeflow.logs.containerlog import ContainerLog
 from ciao.adapters.kubeflow.logs.logmark import Mark
 from ciao.adapters.kubeflow.logs.logread import Source

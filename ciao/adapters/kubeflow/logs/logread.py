@@ -16,7 +16,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kube.apierrors import ApiError
 from ciao.adapters.kubeflow.logs.logcursor import LogCursor
 from ciao.adapters.kubeflow.logs.logpace import Pace, missed_beginning
 from ciao.adapters.kubeflow.logs.logpieces import Gap, Piece, Text

@@ -37,7 +37,7 @@ def check(files: Mounted) -> None:
     shown = ", ".join(f"{each.path} ({size(len(each.content))})" for each in largest)
     raise SourceError(
         f"What travels with this job is too large to be mounted: {size(total)}, and 1 MiB is all that a cluster takes.",
-        hint=f"Largest: {shown}.\nPut data on a volume (%volume), or into an image (%image).",
+        hint=f"Largest: {shown}.\nLet it travel in an image (%s2i=registry), or put data on a volume (%volume).",
     )
 
 

@@ -22,9 +22,9 @@ _LONGEST = 131_072  # bytes of NAME=value and its NUL: Linux' MAX_ARG_STRLEN
 _TOKEN = re.compile(r"\$\$|\$\(([^)]*)\)|\$")
 
 
-def variables(spec: JobSpec, role: Role, defaults: Iterable[EnvVar] = ()) -> list[dict[str, Any]]:
+def variables(spec: JobSpec, role: Role, defaults: Iterable[EnvVar] = (), source: str = SOURCE) -> list[dict[str, Any]]:
     """The container's ``env``. UserError (without the value) for one that no process could be started with."""
-    marks = _marks(spec, role)
+    marks = _marks(spec, role, source)
     taken = {mark["name"] for mark in marks}
     listed = [each for each in (*defaults, *spec.env, *role.env) if each.name not in taken]
     for each in listed:
@@ -43,7 +43,7 @@ def _entry(variable: EnvVar) -> dict[str, Any]:
     return {"name": variable.name, "value": variable.value}
 
 
-def _marks(spec: JobSpec, role: Role) -> list[dict[str, Any]]:
+def _marks(spec: JobSpec, role: Role, source: str) -> list[dict[str, Any]]:
     """By which a process knows its job. One template serves all replicas of a role, so the index comes from a label."""
     index = {"fieldRef": {"fieldPath": f"metadata.labels['{REPLICA_INDEX}']"}}
     return [
@@ -51,7 +51,7 @@ def _marks(spec: JobSpec, role: Role) -> list[dict[str, Any]]:
         {"name": "CIAO_INDEX", "valueFrom": index},
         {"name": "CIAO_REPLICA", "value": f"{role.name}-$(CIAO_INDEX)"},
         {"name": "CIAO_REPORT", "value": REPORT},
-        {"name": "CIAO_SOURCE", "value": SOURCE},
+        {"name": "CIAO_SOURCE", "value": source},
     ]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from attrs import frozen
 
+from ciao.adapters.kube.paths import KUBEFLOW
 from ciao.core.errors import UserError
 from ciao.core.frameworks.base import Framework
 from ciao.core.words import listed
 
-GROUP, VERSION = "kubeflow.org", "v1"
-API_VERSION = f"{GROUP}/{VERSION}"
+API_VERSION = KUBEFLOW
+GROUP = API_VERSION.partition("/")[0]
 
 
 @frozen(kw_only=True)

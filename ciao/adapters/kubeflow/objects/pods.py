@@ -51,7 +51,7 @@ class Pods:
             "priorityClassName": placement.priority,
             "serviceAccountName": placement.service_account,
             "imagePullSecrets": [{"name": placement.pull_secret}] if placement.pull_secret else None,
-            "nodeSelector": dict(placement.node_selector),
+            "nodeSelector": {**self._platform(), **dict(placement.node_selector)},
             "tolerations": [toleration(each) for each in placement.tolerations],
             "activeDeadlineSeconds": deadline(self.spec),
             "securityContext": self._pod_security(),
@@ -67,6 +67,7 @@ class Pods:
 
     def _container(self, role: Role) -> dict[str, Any]:
         files = {each.path for each in self.artifact.files} if isinstance(self.artifact, Mounted) else {CELL, RUNNER}
+        source = SOURCE if isinstance(self.artifact, Mounted) else self.artifact.source
         said = {
             "workingDir": None if self._user is None else HOME,
             "envFrom": [{"secretRef": {"name": name}} for name in self.spec.secrets],
@@ -76,8 +77,8 @@ class Pods:
         return {
             "name": self.framework.container,
             "image": self._image(role),
-            "command": [literal(word) for word in replica_command(self.spec, self._python, SOURCE, files)],
-            "env": environment.variables(self.spec, role, self._identity()),
+            "command": [literal(word) for word in replica_command(self.spec, self._python, source, files)],
+            "env": environment.variables(self.spec, role, self._identity(), source),
             **{key: value for key, value in said.items() if value},
             "volumeMounts": self._mounts(),
             "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -87,6 +88,12 @@ class Pods:
         if isinstance(self.artifact, Image):
             return pinned(self.artifact)
         return role.image or self.options.image or self.framework.image
+
+    def _platform(self) -> dict[str, str]:
+        """An image is for one architecture: on nodes of another its pods would fail (node label kubernetes.io/arch)."""
+        if isinstance(self.artifact, Mounted) or not self.artifact.platform:
+            return {}
+        return {"kubernetes.io/arch": self.artifact.platform.split("/")[1]}
 
     @property
     def _python(self) -> str:

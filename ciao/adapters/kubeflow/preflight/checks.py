@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from attrs import field, frozen
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kube.apierrors import ApiError
 from ciao.adapters.kubeflow.seen import facts
 from ciao.adapters.kubeflow.seen.asked import Ask, ask_of
 from ciao.core.ports import Finding, Severity

@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from ciao.adapters.kubeflow.api.paths import NODES
+from ciao.adapters.kube.paths import NODES
 from ciao.adapters.kubeflow.preflight.checks import (
     MINUTE,
     Answers,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from attrs import frozen
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kube.apierrors import ApiError
 from ciao.adapters.kubeflow.preflight.checks import (
     MINUTE,
     Answers,

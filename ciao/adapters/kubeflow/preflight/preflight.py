@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from attrs import define, field
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError, Unreachable
+from ciao.adapters.kube.apierrors import ApiError, Unreachable
 from ciao.adapters.kubeflow.objects import names
 from ciao.adapters.kubeflow.objects.kinds import Kind
 from ciao.adapters.kubeflow.objects.options import Options

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 
 from attrs import frozen
 
-from ciao.adapters.kubeflow.api import paths
-from ciao.adapters.kubeflow.api.apierrors import ApiError
+from ciao.adapters.kube import paths
+from ciao.adapters.kube.apierrors import ApiError
 from ciao.adapters.kubeflow.objects.kinds import Kind
 from ciao.adapters.kubeflow.preflight.checks import MINUTE, Answers, Request, answered, noticed, refused, trial_of
 from ciao.adapters.kubeflow.preflight.operatorpods import pods_of

@@ -6,8 +6,8 @@ import asyncio
 
 from attrs import frozen
 
-from ciao.adapters.kubeflow.api.access import Access
-from ciao.adapters.kubeflow.api.client import connect
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.client import connect
 from ciao.adapters.kubeflow.objects import configmap
 from ciao.adapters.kubeflow.objects.kinds import kind_of
 from ciao.adapters.kubeflow.objects.manifest import job_object

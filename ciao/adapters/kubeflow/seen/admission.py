@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ciao.adapters.kubeflow.seen.phrases import shortened
+from ciao.adapters.kube.phrases import shortened
 from ciao.adapters.kubeflow.seen.podends import INIT
 from ciao.core.words import listed
 

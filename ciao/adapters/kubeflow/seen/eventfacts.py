@@ -9,10 +9,10 @@ import re
 
 from attrs import frozen
 
+from ciao.adapters.kube.phrases import shortened
 from ciao.adapters.kubeflow.objects import names
 from ciao.adapters.kubeflow.seen import admission, facts, pulls
 from ciao.adapters.kubeflow.seen.facts import Json
-from ciao.adapters.kubeflow.seen.phrases import shortened
 from ciao.adapters.kubeflow.seen.troubles import Trouble, missing_object
 
 LASTING = 10.0

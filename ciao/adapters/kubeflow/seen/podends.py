@@ -21,10 +21,10 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from ciao.adapters.kube.phrases import last_words, shortened, start_error
 from ciao.adapters.kubeflow.objects import names
 from ciao.adapters.kubeflow.seen import facts, stamps
 from ciao.adapters.kubeflow.seen.facts import Json
-from ciao.adapters.kubeflow.seen.phrases import last_words, shortened, start_error
 from ciao.adapters.report import earliest_of
 from ciao.core.events import Exit, Report
 from ciao.core.measures import duration

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ciao.adapters.kubeflow.seen.phrases import shortened
+from ciao.adapters.kube.phrases import shortened
 
 REASONS = (
     "ErrImagePull",

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from ciao.adapters.kube.phrases import shortened
 from ciao.adapters.kubeflow.objects.kinds import KINDS
 from ciao.adapters.kubeflow.seen import admission
 from ciao.adapters.kubeflow.seen.facts import entries, text
-from ciao.adapters.kubeflow.seen.phrases import shortened
 from ciao.core.errors import CiaoError, NameInUseError, TargetError, UserError
 from ciao.core.remedies import TROUBLES
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ciao.adapters.kube.phrases import counted, shortened
 from ciao.adapters.kubeflow.seen import facts
 from ciao.adapters.kubeflow.seen.facts import Json
-from ciao.adapters.kubeflow.seen.phrases import counted, shortened
 from ciao.core.words import listed
 
 Said = tuple[str, str]

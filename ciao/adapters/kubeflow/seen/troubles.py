@@ -11,11 +11,11 @@ import re
 
 from attrs import frozen
 
+from ciao.adapters.kube.phrases import shortened, start_error
 from ciao.adapters.kubeflow.objects import names
 from ciao.adapters.kubeflow.seen import facts, pulls, scheduling
 from ciao.adapters.kubeflow.seen.facts import Json
 from ciao.adapters.kubeflow.seen.jobfacts import JobFacts
-from ciao.adapters.kubeflow.seen.phrases import shortened, start_error
 from ciao.adapters.kubeflow.seen.podends import INIT
 from ciao.core.events import TroubleSeen
 from ciao.core.model import Replica

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ciao.adapters.kubeflow.api.apierrors import ApiError, Unreachable
+from ciao.adapters.kube.apierrors import ApiError, Unreachable
 
 _PASSING = (429, 500, 502, 503, 504)
 

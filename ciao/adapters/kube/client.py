@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import evolve
 
-from ciao.adapters.kubeflow.api.access import Access
-from ciao.adapters.kubeflow.api.apierrors import AccessError, ApiError, Broken, Unreachable, api_error, one_line
-from ciao.adapters.kubeflow.api.apipaths import counted_as, is_collection
-from ciao.adapters.kubeflow.api.keeper import Fetcher, Keeper, Pass, refusal
-from ciao.adapters.kubeflow.api.login import Login
-from ciao.adapters.kubeflow.api.patience import Patience, Timeouts
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.apierrors import AccessError, ApiError, Broken, Unreachable, api_error, one_line
+from ciao.adapters.kube.apipaths import counted_as, is_collection
+from ciao.adapters.kube.keeper import Fetcher, Keeper, Pass, refusal
+from ciao.adapters.kube.login import Login
+from ciao.adapters.kube.patience import Patience, Timeouts
 
 if TYPE_CHECKING:
-    from ciao.adapters.kubeflow.api.wire import Answer, Pieces, Request, Wire
+    from ciao.adapters.kube.wire import Answer, Pieces, Request, Wire
 
 Json = dict[str, Any]
 _METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
@@ -153,7 +153,7 @@ class Cluster:
         raise AssertionError("the second time it is answered or raises")
 
     async def _opened(self, request: Request, idle: float | None) -> Pieces:
-        from ciao.adapters.kubeflow.api.wire import Answer
+        from ciao.adapters.kube.wire import Answer
 
         for renewed in (False, True):
             used = await self._keeper.current()
@@ -185,7 +185,7 @@ class Cluster:
         self.requests[counted_as(request.verb, request.path, request.params)] += 1
 
     def _object(self, answer: Answer, used: Pass) -> Json:
-        from ciao.adapters.kubeflow.api.outages import not_an_apiserver
+        from ciao.adapters.kube.outages import not_an_apiserver
 
         try:
             found = json.loads(answer.body)
@@ -222,7 +222,7 @@ async def connect(
 
 def _wire_class() -> type[Wire]:
     """In another thread: it is an import of 0.2 s, and a loop with running jobs goes on meanwhile."""
-    from ciao.adapters.kubeflow.api.wire import Wire
+    from ciao.adapters.kube.wire import Wire
 
     return Wire
 
@@ -239,7 +239,7 @@ def _agent() -> str:
 def _request(
     verb: str, path: str, params: dict[str, str], body: Json | None = None, *, content: str = "", accept: str = ""
 ) -> Request:
-    from ciao.adapters.kubeflow.api.wire import Request
+    from ciao.adapters.kube.wire import Request
 
     data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
     return Request(verb, path, params, data, content or "application/json", accept or "application/json")

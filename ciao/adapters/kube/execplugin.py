@@ -18,10 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.expiry import due, epoch
-from ciao.adapters.kubeflow.api.login import INF, Credential, Pair, Plugin
-from ciao.adapters.kubeflow.seen.phrases import shortened
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.expiry import due, epoch
+from ciao.adapters.kube.login import INF, Credential, Pair, Plugin
+from ciao.adapters.kube.phrases import shortened
 
 _PATIENCE = 60.0  # seconds; some wait for a person at a browser
 _QUOTED = 300  # characters of stderr

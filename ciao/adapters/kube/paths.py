@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ciao.adapters.kubeflow.objects.kinds import API_VERSION
+KUBEFLOW = "kubeflow.org/v1"
+"""The training operator's ``apiVersion``."""
 
 
 def jobs(namespace: str, plural: str) -> str:
-    """All jobs of one kind."""
-    return f"/apis/{API_VERSION}/namespaces/{namespace}/{plural}"
+    """All of one kind of training job."""
+    return f"/apis/{KUBEFLOW}/namespaces/{namespace}/{plural}"
 
 
 def job(namespace: str, plural: str, name: str) -> str:

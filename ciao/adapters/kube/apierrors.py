@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import Any
 
-from ciao.adapters.kubeflow.seen.phrases import shortened
+from ciao.adapters.kube.phrases import shortened
 from ciao.core.errors import TargetError, UserError
 
 Json = dict[str, Any]

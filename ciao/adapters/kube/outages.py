@@ -14,10 +14,10 @@ from collections.abc import Callable
 import aiohttp
 from attrs import frozen
 
-from ciao.adapters.kubeflow.api.apierrors import Broken, Unreachable
-from ciao.adapters.kubeflow.api.login import Endpoint, Login
-from ciao.adapters.kubeflow.api.patience import Timeouts
-from ciao.adapters.kubeflow.seen.phrases import shortened
+from ciao.adapters.kube.apierrors import Broken, Unreachable
+from ciao.adapters.kube.login import Endpoint, Login
+from ciao.adapters.kube.patience import Timeouts
+from ciao.adapters.kube.phrases import shortened
 
 LOST = (aiohttp.ClientError, OSError, TimeoutError, ssl.SSLError, RuntimeError)
 """What a request can raise. RuntimeError: aiohttp's word for a connection that was closed meanwhile."""

@@ -15,7 +15,7 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError
+from ciao.adapters.kube.apierrors import AccessError
 
 _PORTS = {"http": 80, "https": 443}
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address

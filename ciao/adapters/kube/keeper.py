@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from attrs import evolve, frozen
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError, Unreachable
-from ciao.adapters.kubeflow.api.execplugin import run_plugin
-from ciao.adapters.kubeflow.api.login import Credential, Fixed, Login, Plugin, Provider, TokenFile
-from ciao.adapters.kubeflow.api.providers import Providers
+from ciao.adapters.kube.apierrors import AccessError, Unreachable
+from ciao.adapters.kube.execplugin import run_plugin
+from ciao.adapters.kube.login import Credential, Fixed, Login, Plugin, Provider, TokenFile
+from ciao.adapters.kube.providers import Providers
 
 _REREAD = 60.0  # seconds; a pod's token is written anew long before it expires
 _SOON = 5.0  # seconds in which neither a refusal nor a lost connection is looked into again

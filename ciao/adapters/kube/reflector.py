@@ -24,9 +24,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError, ApiError, Broken, Unreachable
-from ciao.adapters.kubeflow.api.client import Api
-from ciao.adapters.kubeflow.api.watchcache import Change, Expired, Garbled, Json, Lines, Refused, WatchCache
+from ciao.adapters.kube.apierrors import AccessError, ApiError, Broken, Unreachable
+from ciao.adapters.kube.client import Api
+from ciao.adapters.kube.watchcache import Change, Expired, Garbled, Json, Lines, Refused, WatchCache
 from ciao.core.errors import CiaoError, TargetError
 
 _PAGE = "500"  # objects of a list in one answer, as client-go asks

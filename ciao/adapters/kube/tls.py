@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.login import Endpoint, Pair
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.login import Endpoint, Pair
 
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]+-----END (?:TRUSTED )?CERTIFICATE-----")
 _DESCRIPTORS = "/proc/self/fd"

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.kubeconfig import Entry, Kubeconfig
-from ciao.adapters.kubeflow.api.login import Endpoint, Fixed, Login, Pair, Plugin, Provider, TokenFile, User
-from ciao.adapters.kubeflow.api.proxies import proxy_for
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.kubeconfig import Entry, Kubeconfig
+from ciao.adapters.kube.login import Endpoint, Fixed, Login, Pair, Plugin, Provider, TokenFile, User
+from ciao.adapters.kube.proxies import proxy_for
 
 _CLUSTER_INFO = "client.authentication.k8s.io/exec"
 """The extension of a cluster that plug-ins are told of."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError
+from ciao.adapters.kube.apierrors import AccessError
 from ciao.core.errors import Place
 
 _KINDS = {"contexts": "context", "clusters": "cluster", "users": "user"}

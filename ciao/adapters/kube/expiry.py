@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ciao.adapters.kubeflow.api.login import INF
+from ciao.adapters.kube.login import INF
 
 _MARGIN = 60.0  # seconds, or of a short life a tenth
 _LEAST = 5.0  # seconds for which anything is used: a clock that is wrong must not start a program for every request

@@ -23,11 +23,11 @@ import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
-from ciao.adapters.kubeflow.api.keeper import Pass
-from ciao.adapters.kubeflow.api.login import Endpoint, Pair
-from ciao.adapters.kubeflow.api.outages import LOST, broken, unreachable
-from ciao.adapters.kubeflow.api.patience import Timeouts
-from ciao.adapters.kubeflow.api.tls import ssl_context
+from ciao.adapters.kube.keeper import Pass
+from ciao.adapters.kube.login import Endpoint, Pair
+from ciao.adapters.kube.outages import LOST, broken, unreachable
+from ciao.adapters.kube.patience import Timeouts
+from ciao.adapters.kube.tls import ssl_context
 
 _WHOLE = 4  # times ``answer``: an answer that drips for longer than that is none
 _IDLE = 30.0  # seconds that an unused connection is kept

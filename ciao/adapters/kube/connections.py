@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from attrs import Factory, define, evolve
 
-from ciao.adapters.kubeflow.api.access import Access
-from ciao.adapters.kubeflow.api.client import Cluster, connect
+from ciao.adapters.kube.access import Access
+from ciao.adapters.kube.client import Cluster, connect
 
 
 @define(eq=False)

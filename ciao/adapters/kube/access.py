@@ -12,12 +12,12 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from ciao.adapters.kubeflow.api import kubeconfig
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.contexts import login_of
-from ciao.adapters.kubeflow.api.kubeconfig import Kubeconfig
-from ciao.adapters.kubeflow.api.login import Endpoint, Login, TokenFile, User
-from ciao.adapters.kubeflow.api.proxies import proxy_for
+from ciao.adapters.kube import kubeconfig
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.contexts import login_of
+from ciao.adapters.kube.kubeconfig import Kubeconfig
+from ciao.adapters.kube.login import Endpoint, Login, TokenFile, User
+from ciao.adapters.kube.proxies import proxy_for
 from ciao.core.words import did_you_mean, listed
 
 IN_CLUSTER = "in-cluster"

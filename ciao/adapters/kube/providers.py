@@ -16,11 +16,11 @@ from typing import Any
 
 from attrs import define, field
 
-from ciao.adapters.kubeflow.api.apierrors import AccessError
-from ciao.adapters.kubeflow.api.expiry import due, epoch
-from ciao.adapters.kubeflow.api.login import INF, Credential, Endpoint, Provider
-from ciao.adapters.kubeflow.api.proxies import proxy_for
-from ciao.adapters.kubeflow.api.tls import ssl_context
+from ciao.adapters.kube.apierrors import AccessError
+from ciao.adapters.kube.expiry import due, epoch
+from ciao.adapters.kube.login import INF, Credential, Endpoint, Provider
+from ciao.adapters.kube.proxies import proxy_for
+from ciao.adapters.kube.tls import ssl_context
 
 _PATIENCE = 30.0
 _AGAIN = "`kubectl get namespaces` in a terminal may log you in again; a plug-in (kubelogin) renews by itself."
