@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from ciao.adapters.oci.media import Manifest
+
+
+class Blob(Protocol):
+    """Bytes whose digest and size are known. ``pieces``: ``count`` of them from ``offset`` on, as often as asked."""
+
+    @property
+    def digest(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    def pieces(self, offset: int, count: int) -> AbstractAsyncContextManager[AsyncIterator[bytes]]: ...
 
 
 class Repository(Protocol):
@@ -21,8 +33,7 @@ class Repository(Protocol):
     - ``delete``: by digest, with all its tags; False when there was none.
     - ``has``: whether a blob is there. ``fetch``: a small one, checked. ``stream``: one in pieces, checked at its end.
     - ``mount``: take a blob over from another repository of the same registry; False when the registry did not.
-    - ``upload``: a blob whose digest and size are known; ``open`` gives its bytes anew for each attempt, ``sent`` hears
-      how many bytes of it are there.
+    - ``upload``: a blob; its bytes are asked for anew by each attempt. ``sent`` hears how many of them are there.
     - ``tags``: all of them.
     """
 
@@ -45,9 +56,7 @@ class Repository(Protocol):
 
     async def mount(self, digest: str, source: str) -> bool: ...
 
-    async def upload(
-        self, digest: str, size: int, open: Callable[[], BinaryIO], sent: Callable[[int], None] | None = None
-    ) -> None: ...
+    async def upload(self, blob: Blob, sent: Callable[[int], None] | None = None) -> None: ...
 
     async def tags(self) -> tuple[str, ...]: ...
 
