@@ -1,0 +1,160 @@
+"""Port ``S2IClient`` over a registry's API: the cell and its files become a layer on the base, and nothing else runs.
+
+A tag is made of all that goes in, so an image that is there is found by one HEAD, and the base's digest by another at
+the same time: that is all for a source that did not change. ``%pip`` needs something that runs: another builder makes a
+base with the packages, once for each set (docs/adr/0010-packages-are-installed-by-who-can-run.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from attrs import frozen
+
+from ciao.adapters.command import CELL, RUNNER
+from ciao.adapters.oci.bases import Base, Bases
+from ciao.adapters.oci.reference import Reference
+from ciao.adapters.oci.session import Registries
+from ciao.adapters.s2i.apart import Stop, apart
+from ciao.adapters.s2i.content import Content, gather
+from ciao.adapters.s2i.destination import (
+    BASE_LABEL,
+    BUILDER_LABEL,
+    KEY_LABEL,
+    PREFIX,
+    Destination,
+    base_of,
+    tag_of,
+)
+from ciao.adapters.s2i.fingerprints import Fingerprint, fingerprints, of
+from ciao.adapters.s2i.known import Known, Push
+from ciao.adapters.s2i.registry.imageconfig import Changes
+from ciao.adapters.s2i.registry.publishing import Part, Publisher
+from ciao.adapters.s2i.together import together
+from ciao.core.model import Image, JobSpec, Source
+from ciao.core.ports import Clock, Report, Workspace
+
+NAME = "registry"
+ROOT = "ciao"
+_RECIPE = 1
+"""Another one when the same ingredients make another image."""
+Packages = Callable[[Base, tuple[str, ...], JobSpec, Report], Awaitable[Base]]
+
+
+@frozen(kw_only=True)
+class Options:
+    """``images``: the frameworks' default ones. ``python``: the interpreter in images. ``limit``: bytes of %file."""
+
+    destination: Destination
+    images: Mapping[str, str]
+    python: str
+    limit: int
+
+
+class RegistryBuilder:
+    """``platform`` says what an image is for; ``packages`` puts packages into a base. Lives on one event loop."""
+
+    def __init__(
+        self,
+        *,
+        options: Options,
+        registries: Registries,
+        known: Known,
+        workspace: Workspace,
+        platform: Callable[[JobSpec], Awaitable[str]],
+        packages: Packages,
+        clock: Clock,
+    ) -> None:
+        self._options, self._registries, self._known, self._workspace = options, registries, known, workspace
+        self._platform, self._packages, self._clock = platform, packages, clock
+        self._bases, self._publisher = Bases(registries, known), Publisher(registries, known)
+
+    async def source_to_image(self, source: Source, spec: JobSpec, report: Report) -> Image:
+        """As the port says."""
+        content, prints = await apart(lambda stop: self._gathered(source, stop))
+        base, digest = await self._looked_up(source, spec, prints, report)
+        tag = self._tag(base, spec, prints)
+        if digest is None:
+            parts, changes = _parts(content, prints), self._changes(base, spec, tag)
+            push = self._options.destination.push
+            digest = await self._publisher.publish(base, parts, changes, f"{push}:{tag}", report)
+            self._keep(source, spec, base, tag, digest)
+        return self._options.destination.image(tag, digest, source=f"/{ROOT}", platform=base.platform)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._registries.close()
+        self._known.close()
+
+    # -- what there is ---------------------------------------------------------------------------
+
+    def _gathered(self, source: Source, stop: Stop) -> tuple[Content, tuple[Fingerprint, ...]]:
+        content = gather(source, self._workspace, self._options.limit)
+        return content, fingerprints(content, self._known, stop)
+
+    async def _looked_up(
+        self, source: Source, spec: JobSpec, prints: tuple[Fingerprint, ...], report: Report
+    ) -> tuple[Base, str | None]:
+        """The base, and the image's digest if it is there: one round trip where the base is what it was."""
+        reference, name = self._reference(spec)
+        guess = None if source.pip else await self._bases.remembered(reference, name, lambda: self._platform(spec))
+        if guess is not None:
+            base, digest = await together(self._base(source, spec, report), self._there(self._tag(guess, spec, prints)))
+            if base.digest == guess.digest:
+                return base, digest
+        else:
+            base = await self._base(source, spec, report)
+        return base, await self._there(self._tag(base, spec, prints))
+
+    async def _base(self, source: Source, spec: JobSpec, report: Report) -> Base:
+        reference, name = self._reference(spec)
+        base = await self._bases.resolve(reference, name, lambda: self._platform(spec))
+        return await self._packages(base, source.pip, spec, report) if source.pip else base
+
+    async def _there(self, tag: str) -> str | None:
+        return await self._registries.repository(self._options.destination.push).digest(tag)
+
+    def _reference(self, spec: JobSpec) -> tuple[Reference, str]:
+        named = base_of(spec, self._options.images)
+        return self._options.destination.here(named), str(named)
+
+    # -- what is made ----------------------------------------------------------------------------
+
+    def _tag(self, base: Base, spec: JobSpec, prints: tuple[Fingerprint, ...]) -> str:
+        return tag_of(PREFIX, NAME, _RECIPE, base.digest, self._python(spec), prints)
+
+    def _python(self, spec: JobSpec) -> str:
+        return spec.python or self._options.python
+
+    def _changes(self, base: Base, spec: JobSpec, tag: str) -> Changes:
+        """``docker run`` of the image runs the cell, too."""
+        return Changes(
+            command=(self._python(spec), "-u", f"/{ROOT}/{RUNNER}", f"/{ROOT}/{CELL}"),
+            env=(("CIAO_SOURCE", f"/{ROOT}"),),
+            labels=((KEY_LABEL, tag), (BUILDER_LABEL, NAME), (BASE_LABEL, base.digest)),
+            directory=f"/{ROOT}",
+        )
+
+    def _keep(self, source: Source, spec: JobSpec, base: Base, tag: str, digest: str) -> None:
+        reference = f"{self._options.destination.push}:{tag}"
+        self._known.keep_push(
+            Push(
+                reference=reference,
+                digest=digest,
+                builder=NAME,
+                base=base.name,
+                label=source.label,
+                job=spec.name,
+                at=self._clock.now(),
+            )
+        )
+
+
+def _parts(content: Content, prints: tuple[Fingerprint, ...]) -> tuple[Part, ...]:
+    """Data below, code on top: what changes more often is what is packed and sent again."""
+    notes = ("data", "code")
+    return tuple(
+        Part(content=content, entries=entries, prints=of(entries, prints), root=ROOT, note=note)
+        for entries, note in zip(content.parts(), notes, strict=True)
+        if entries
+    )

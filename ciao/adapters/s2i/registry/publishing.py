@@ -1,0 +1,207 @@
+"""A base and what goes on top of it -> an image in a repository, in as few round trips as there can be.
+
+The manifest comes last, and with it the tag: until then nobody sees anything. Registries check that all blobs of a
+manifest are there, so what was pushed there before is not asked for again; a registry that lacks it all the same
+says which, and gets just those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from attrs import define, field, frozen
+
+from ciao.adapters.oci.bases import Base
+from ciao.adapters.oci.blobs import BytesBlob, RemoteBlob, sha256
+from ciao.adapters.oci.errors import MissingBlobs, RegistryError
+from ciao.adapters.oci.media import Descriptor
+from ciao.adapters.oci.session import Blob, Registries, Repository
+from ciao.adapters.s2i.apart import apart
+from ciao.adapters.s2i.content import Content, Entry
+from ciao.adapters.s2i.destination import tag_of
+from ciao.adapters.s2i.fingerprints import Fingerprint
+from ciao.adapters.s2i.known import Known
+from ciao.adapters.s2i.registry import imageconfig
+from ciao.adapters.s2i.registry.imageconfig import Changes, Top
+from ciao.adapters.s2i.registry.layer import Layer, pack
+from ciao.adapters.s2i.together import together
+from ciao.core.errors import TargetError
+from ciao.core.events import Progress
+from ciao.core.ports import Report
+
+_FORMAT = 1
+"""Another one when the same files make another layer."""
+_AT_ONCE = 6
+_TOLD = 1 << 20  # bytes from which on progress is worth telling
+_LAYER, _PUSHED, _BASED = "layer", "pushed", "based"
+
+
+@frozen(kw_only=True)
+class Part:
+    """What becomes one layer: files below ``root`` (``ciao``, without a slash before it)."""
+
+    content: Content
+    entries: tuple[Entry, ...]
+    prints: tuple[Fingerprint, ...]
+    root: str
+    note: str
+
+    @property
+    def key(self) -> str:
+        """Equal parts make equal layers."""
+        return tag_of("", _FORMAT, self.root, self.prints)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files."""
+        return sum(each.size for each in self.entries)
+
+
+class Publisher:
+    """Lives on one event loop."""
+
+    def __init__(self, registries: Registries, known: Known) -> None:
+        self._registries, self._known = registries, known
+
+    async def publish(self, base: Base, parts: tuple[Part, ...], changes: Changes, where: str, report: Report) -> str:
+        """The digest of the image, which is at ``where`` (``host/path:tag``) when this returns; raised or cancelled,
+        nobody sees anything of it.
+        """
+        repository, _, tag = where.rpartition(":")
+        with ExitStack() as packed:
+            push = _Push(self._registries.repository(repository), self._registries, self._known, base, report, packed)
+            tops = tuple(await together(*(push.top(part) for part in parts)))
+            config = BytesBlob(imageconfig.config(base, tops, changes))
+            manifest = imageconfig.manifest(base, tops, _described(base, config))
+            await together(*(push.send(part, top) for part, top in zip(parts, tops, strict=True)),
+                           push.upload(config), push.base_there())  # fmt: skip
+            try:
+                await push.commit(tag, manifest)
+            except MissingBlobs as missing:
+                await push.mend(missing.digests, parts, config)
+                await push.commit(tag, manifest)
+            push.remember(tops)
+            return sha256(manifest)
+
+
+@define(eq=False)
+class _Push:
+    """One publishing. ``packed`` closes what was packed."""
+
+    target: Repository
+    registries: Registries
+    known: Known
+    base: Base
+    report: Report
+    packed: ExitStack
+    layers: dict[str, Layer] = field(factory=dict)
+
+    # -- layers ----------------------------------------------------------------------------------
+
+    async def top(self, part: Part) -> Top:
+        """The part's layer: known, or packed now."""
+        found = self.known.fact(_LAYER, part.key)
+        if found is None:
+            layer = await self._pack(part)
+            found = (layer.diff_id, layer.digest, layer.size)
+        return Top(diff_id=found[0], digest=found[1], size=found[2], note=part.note)
+
+    async def send(self, part: Part, top: Top) -> None:
+        """The part's layer is at the registry, as far as is known."""
+        layer = self.layers.get(part.key)
+        if layer is None:
+            if self.known.fact(_PUSHED, self._place(top.digest)) or await self.target.has(top.digest):
+                return
+            layer = await self._pack(part)
+        await self.upload(layer, part.note)
+
+    async def _pack(self, part: Part) -> Layer:
+        tell = _teller(self.report, f"packing {part.note}", part.size)
+        layer = await apart(lambda stop: pack(part.content, part.entries, part.root, stop, tell))
+        self.packed.callback(layer.close)
+        self.layers[part.key] = layer
+        self.known.keep_fact(_LAYER, part.key, (layer.diff_id, layer.digest, layer.size))
+        return layer
+
+    async def upload(self, blob: Blob, note: str = "") -> None:
+        """Into the target."""
+        await self.target.upload(blob, _teller(self.report, f"pushing {note}", blob.size))
+
+    # -- the base --------------------------------------------------------------------------------
+
+    async def base_there(self) -> None:
+        """Its layers are in the target's repository, too, as far as is known."""
+        if self.base.reference.repository != self.target.name and not self.known.fact(_BASED, self._based):
+            await self._transfer([each for each in self.base.layers if not each.is_foreign])
+
+    async def _transfer(self, layers: list[Descriptor]) -> None:
+        source = self.registries.repository(self.base.reference.repository)
+        await together(*(self._take_over(each, source) for each in dict.fromkeys(layers)), at_once=_AT_ONCE)
+
+    async def _take_over(self, layer: Descriptor, source: Repository) -> None:
+        if await self.target.mount(layer.digest, source.name) or await self.target.has(layer.digest):
+            return
+        try:
+            await self.upload(RemoteBlob(layer.digest, layer.size, source), f"a layer of {self.base.name}")
+        except RegistryError as error:
+            if error.status == 404:
+                raise TargetError(
+                    f"The image {self.base.name} is damaged: {source.name} lacks its layer {layer.digest[:19]}…. "
+                    "Push it anew, or choose another (%image)."
+                ) from error
+            raise
+
+    # -- the end ---------------------------------------------------------------------------------
+
+    async def commit(self, tag: str, manifest: bytes) -> None:
+        """The image exists from here on."""
+        await self.target.put(tag, manifest, self.base.manifest.media_type)
+
+    async def mend(self, digests: tuple[str, ...], parts: tuple[Part, ...], config: BytesBlob) -> None:
+        """The registry lacks blobs that it had (or that it should have got); it may not say which."""
+        missing = set(digests)
+
+        def lacks(digest: str) -> bool:
+            return not missing or digest in missing
+
+        await self._transfer([each for each in self.base.layers if lacks(each.digest) and not each.is_foreign])
+        for part in parts:
+            kept = self.known.fact(_LAYER, part.key)
+            if kept is None or lacks(kept[1]):
+                await self.upload(self.layers.get(part.key) or await self._pack(part), part.note)
+        if lacks(config.digest):
+            await self.upload(config)
+
+    def remember(self, tops: tuple[Top, ...]) -> None:
+        """What need not be asked for, or sent, next time."""
+        self.known.keep_fact(_BASED, self._based, 1)
+        for top in tops:
+            self.known.keep_fact(_PUSHED, self._place(top.digest), 1)
+
+    @property
+    def _based(self) -> str:
+        return self._place(self.base.digest)
+
+    def _place(self, digest: str) -> str:
+        return f"{self.target.name}@{digest}"
+
+
+def _described(base: Base, config: BytesBlob) -> Descriptor:
+    media_type = str(base.manifest.document["config"].get("mediaType"))
+    return Descriptor(media_type, config.digest, config.size)
+
+
+def _teller(report: Report, what: str, size: int) -> Callable[[int], None]:
+    """Tells a part of the way now and then, and nothing of what is small."""
+    if size < _TOLD:
+        return lambda _: None
+    last = 0
+
+    def tell(done: int) -> None:
+        nonlocal last
+        if done == size or done - last >= size // 100:
+            last = done
+            report(Progress(what, done, size))
+
+    return tell
