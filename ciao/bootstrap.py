@@ -8,10 +8,10 @@ library is imported before.
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ciao.adapters import config
 from ciao.adapters.jobstore.store import DiskJobStore
@@ -33,6 +33,7 @@ from ciao.core.settings import (
     KUBEFLOW_KUBECONFIG,
     LOCAL_GRACE,
     LOCAL_PYTHON,
+    REGISTRY_PATH,
     REGISTRY_PUSH,
     S2I,
     STORE_AGE,
@@ -48,7 +49,9 @@ from ciao.runtime import Running, Runtime
 
 if TYPE_CHECKING:
     from ciao.adapters.kube.connections import Connections
+    from ciao.adapters.s2i.catalog import Catalog
 
+T = TypeVar("T")
 _FRAMEWORKS, _BACKENDS, _BUILDERS = "ciao.frameworks", "ciao.backends", "ciao.builders"
 _CLEAN_UP = 2.0  # seconds beyond the replicas' grace that leaving may take
 
@@ -148,6 +151,21 @@ class App:
         now = self._clock.now()
         pieces = logs.log_text(readers, request, now=now, label=record.label, origins=record.origins)
         return _closing(pieces, list(readers.values()))
+
+    async def with_catalog(self, ask: Callable[[Catalog], Awaitable[T]]) -> T:
+        """What the registry knows of Ciao's images, for ``runtime.call``. SourceError where no registry is set."""
+        from ciao.adapters.oci.registries import open_registries
+        from ciao.adapters.s2i.catalog import Catalog
+        from ciao.adapters.s2i.destination import destination
+        from ciao.adapters.s2i.known import Known
+
+        where = destination(self.settings)
+        known = Known(Path(self.settings[REGISTRY_PATH]))
+        catalog = Catalog(open_registries(self.settings, self._environ), known, where)
+        try:
+            return await ask(catalog)
+        finally:
+            await catalog.close()
 
     # -- settings --------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "attach": "show a job's output, then follow it",
     "stop": "stop a job",
     "describe": "what is known of a job",
+    "image": "list, inspect and remove the images that Ciao pushed",
     "doctor": "what this machine offers, and what is missing",
     "config": "show or change settings",
     "install": "make Jupyter know the kernel Ciao",

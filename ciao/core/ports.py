@@ -149,10 +149,13 @@ class S2IClient(Protocol):
     The same source gives the same digest, and then nothing is uploaded. Raises SourceError for what
     the user can mend (a %file that matches nothing, a size over the limit), TargetError for faults
     of a registry or daemon. Cancelled in the middle, it leaves nothing half-published.
-    ``close`` releases connections; closed again, it does nothing.
+    ``preview`` is what it would give, without anything being built, uploaded or left: an image that is not there yet
+    has no digest (""). ``close`` releases connections; closed again, it does nothing.
     """
 
     async def source_to_image(self, source: Source, spec: JobSpec, report: Report) -> Artifact: ...
+
+    async def preview(self, source: Source, spec: JobSpec) -> Artifact: ...
 
     async def close(self) -> None: ...
 

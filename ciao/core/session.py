@@ -117,7 +117,7 @@ class Session:
     async def render(self, request: Launch) -> tuple[Document, ...]:
         """What a launch would create; nothing is created."""
         ports = self._ports(request.spec)
-        artifact = await ports.builder.source_to_image(request.source, request.spec, lambda _: None)
+        artifact = await ports.builder.preview(request.source, request.spec)
         return ports.backend.render(request.spec, artifact)
 
     def record(self, name: str, target: str | None = None) -> JobRecord:

@@ -34,6 +34,7 @@ ON_A_CLUSTER: dict[str, tuple[str, str, Any]] = {
     "user": ("%user=1234", "pod.securityContext.runAsUser", 1234),
     "priority": ("%priority=high", "pod.priorityClassName", "high"),
     "nodeSelector": ("%nodeSelector=disk=ssd", "pod.nodeSelector", {"disk": "ssd"}),
+    "platform": ("%platform=linux/arm64", "pod.nodeSelector", {"kubernetes.io/arch": "arm64"}),
     "serviceAccount": ("%serviceAccount=trainer", "pod.serviceAccountName", "trainer"),
     "pullSecret": ("%pullSecret=hub-login", "pod.imagePullSecrets", [{"name": "hub-login"}]),
     "tolerations": (

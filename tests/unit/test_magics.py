@@ -23,7 +23,7 @@ from .speech import VOCABULARY
 ASKED = """
     framework image name namespace context target s2i cleanPolicy env secret pip file include var volume timeout
     retries ttl detach quiet args nproc queue priority nodeSelector tolerations serviceAccount pullSecret overlay
-    on_exit python user cpu memory gpu resource render
+    on_exit python user cpu memory gpu resource render platform
 """  # fmt: skip
 REPEATABLE = "resource env secret pip file include var volume nodeSelector tolerations"
 

@@ -45,7 +45,7 @@ def test_named_files_travel_too() -> None:
         (evolve(SOURCE, files=("nothing/*.csv",)), "%file=nothing/\\*.csv matches nothing"),
         (evolve(SOURCE, pip=("numpy", "scipy>=1")), "%pip=numpy scipy>=1: with a mounted source"),
         (evolve(SOURCE, files=("cell.py",)), "%file=cell.py: a file of that name travels with every job"),
-        (evolve(SOURCE, files=("big.bin",)), "The files of %file are 2 MiB"),
+        (evolve(SOURCE, files=("big.bin",)), "What %file names is too large to be mounted: 2.0 MiB"),
         (evolve(SOURCE, code="x = '\ud800'"), "has a character that is no text"),
     ],
     ids=["nothing", "pip", "taken", "large", "no text"],

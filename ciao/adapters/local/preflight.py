@@ -63,6 +63,7 @@ def _secrets(spec: JobSpec, machine: Machine, options: Options) -> Iterator[Find
 
 def _meaningless(spec: JobSpec, machine: Machine, options: Options) -> Iterator[Finding]:
     said = [f"%{_SPELLING.get(name, name)}" for name in spec.placement.said()]
+    said += ["%platform"] if spec.platform else []
     said += ["%volume"] if spec.volumes else []
     said += ["%resource"] if any(role.resources.extended for role in spec.roles) else []
     if len(said) == 1:

@@ -51,12 +51,12 @@ class Destination:
         return reference.at(f"{name.partition('/')[0]}/{reference.path}")
 
 
-def destination(settings: Settings, builder: str) -> Destination:
-    """SourceError where no registry is set."""
+def destination(settings: Settings, builder: str = "") -> Destination:
+    """SourceError where no registry is set; ``builder`` is who wants one."""
     push = settings[keys.REGISTRY_PUSH]
     if not push:
         raise SourceError(
-            f"%s2i={builder} needs a registry to push images to.",
+            f"%s2i={builder} needs a registry to push images to." if builder else "No registry is set for images.",
             hint="Name a repository:  ciao config set registry.push registry.example.com/team/ciao",
         )
     pull = settings[keys.REGISTRY_PULL] or push

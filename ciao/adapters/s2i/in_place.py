@@ -36,6 +36,10 @@ class InPlace:
         files = (code, SourceFile(RUNNER, runner()), *source.modules)
         return Mounted(files, digest_of(files), source.directory)
 
+    async def preview(self, source: Source, spec: JobSpec) -> Mounted:
+        """The same."""
+        return await self.source_to_image(source, spec, lambda _: None)
+
     async def close(self) -> None:
         """Nothing is held."""
 

@@ -36,6 +36,10 @@ class Mounting:
         files = (*own, *users)
         return Mounted(files, digest_of(files))
 
+    async def preview(self, source: Source, spec: JobSpec) -> Mounted:
+        """The same."""
+        return await self.source_to_image(source, spec, lambda _: None)
+
     async def close(self) -> None:
         """Nothing is held."""
 

@@ -91,9 +91,9 @@ class Pods:
 
     def _platform(self) -> dict[str, str]:
         """An image is for one architecture: on nodes of another its pods would fail (node label kubernetes.io/arch)."""
-        if isinstance(self.artifact, Mounted) or not self.artifact.platform:
-            return {}
-        return {"kubernetes.io/arch": self.artifact.platform.split("/")[1]}
+        made_for = self.artifact.platform if isinstance(self.artifact, Image) else ""
+        platform = self.spec.platform or made_for
+        return {"kubernetes.io/arch": platform.split("/")[1]} if platform else {}
 
     @property
     def _python(self) -> str:
@@ -198,8 +198,8 @@ def toleration(text: str) -> dict[str, str]:
 
 
 def pinned(image: Image) -> str:
-    """The reference by digest."""
-    return image.reference if "@" in image.reference else f"{image.reference}@{image.digest}"
+    """The reference by digest; as it is before there is one (``%render``)."""
+    return image.reference if "@" in image.reference or not image.digest else f"{image.reference}@{image.digest}"
 
 
 def keys_of(files: Mounted) -> dict[str, str]:

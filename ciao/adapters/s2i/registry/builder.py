@@ -81,6 +81,17 @@ class RegistryBuilder:
             self._keep(source, spec, base, tag, digest)
         return self._options.destination.image(tag, digest, source=f"/{ROOT}", platform=base.platform)
 
+    async def preview(self, source: Source, spec: JobSpec) -> Image:
+        """As the port says. With ``%pip`` the base with the packages may not be there yet; then the tag is unknown, too."""
+        _, prints = await apart(lambda stop: self._gathered(source, stop))
+        reference, name = self._reference(spec)
+        base = await self._bases.resolve(reference, name, lambda: self._platform(spec))
+        if source.pip:
+            return self._options.destination.image("packages-to-be-installed", "", platform=base.platform)
+        tag = self._tag(base, spec, prints)
+        digest = await self._there(tag) or ""
+        return self._options.destination.image(tag, digest, source=f"/{ROOT}", platform=base.platform)
+
     async def close(self) -> None:
         """Close connections."""
         await self._registries.close()
