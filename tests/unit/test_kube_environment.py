@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ciao.adapters.kubeflow.objects.environment import variables
@@ -81,6 +81,8 @@ _NAMES = st.sampled_from(["A", "B", "AB"])
 
 
 @given(st.lists(st.builds(EnvVar, _NAMES, _VALUES), max_size=5))
+@example([EnvVar("A", "$(($$)")])
+@example([EnvVar("A", "$(($$)"), EnvVar("A", "$(($$)")])
 def test_it_is_what_it_would_be_on_this_machine(env: list[EnvVar]) -> None:
     """Names said twice or not, with references and dollars in every form."""
     here = expanded([(each.name, each.value) for each in env if isinstance(each.value, str)])

@@ -50,6 +50,12 @@ class Played:
             else await self._plain.source_to_image(source, spec, report)
         )
 
+    async def preview(self, source: Source, spec: JobSpec) -> Artifact:
+        return await self.source_to_image(source, spec, lambda _: None)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
 
 class World:
     """Made on a running loop."""

@@ -17,7 +17,7 @@ from ciao.core.model import EnvVar, JobSpec, Replica, Role
 LOOPBACK = "127.0.0.1"
 _KERNELS_OWN = ("JPY_", "PYDEVD_", "IPYKERNEL_", "CIAO_JOB", "CIAO_REPLICA", "CIAO_REPORT", "CIAO_RANKS", "CIAO_CELL")
 _INLINE = "module://matplotlib_inline.backend_inline"
-_REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, str]:

@@ -77,4 +77,4 @@ def _resolved(match: re.Match[str], known: dict[str, str]) -> str:
     """What is known already is in escaped form: the kubelet expands the result once more."""
     if match[1] is None:
         return "$$"
-    return known.get(match[1], f"$${match[0][1:]}")
+    return known.get(match[1], match[0].replace("$", "$$"))
