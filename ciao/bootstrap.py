@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +19,7 @@ from ciao.adapters.system import RandomNames, SystemClock
 from ciao.adapters.wiring import Wiring
 from ciao.adapters.workspace import LocalWorkspace
 from ciao.core import include, logs
-from ciao.core.errors import Place, TargetError, UserError
+from ciao.core.errors import Place, UserError
 from ciao.core.events import Ended, Event
 from ciao.core.frameworks.base import Framework
 from ciao.core.interpreter import interpret, launch_from_options
@@ -45,6 +44,7 @@ from ciao.core.settings import (
 )
 from ciao.core.voice import NOTEBOOK, Voice
 from ciao.core.words import did_you_mean
+from ciao.plugins import PlugIns
 from ciao.runtime import Running, Runtime
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _FRAMEWORKS, _BACKENDS, _BUILDERS = "ciao.frameworks", "ciao.backends", "ciao.builders"
+_LOCAL = "local"
 _CLEAN_UP = 2.0  # seconds beyond the replicas' grace that leaving may take
 
 
@@ -67,8 +68,7 @@ class App:
     ) -> None:
         self.frameworks, self.runtime = frameworks, Runtime(SystemClock())
         self._environ, self._owner = environ, owner
-        self._factories = {each.name: each for each in metadata.entry_points(group=_BACKENDS)}
-        self._builder_factories = {each.name: each for each in metadata.entry_points(group=_BUILDERS)}
+        self._targets, self._builder_plugins = _targets(), _builders()
         self._made: list[Backend | S2IClient | Connections] = []
         self._use(settings)
         # A script that ends without ``close`` still leaves nothing behind.
@@ -80,8 +80,8 @@ class App:
     def vocabulary(self) -> Vocabulary:
         """What can be said here, for the interpreter, completion and help."""
         return Vocabulary(
-            frameworks=self.frameworks, settings=self.settings, targets=tuple(self._factories),
-            builders=tuple(self._builder_factories),
+            frameworks=self.frameworks, settings=self.settings, targets=self._targets.names,
+            builders=self._builder_plugins.names,
         )  # fmt: skip
 
     def interpret(self, cell: str, label: str, directory: str) -> Request | None:
@@ -203,37 +203,19 @@ class App:
 
     def _backend(self, target: str) -> Backend:
         if target not in self._backends:
-            backend = self._load(target)(self._wiring())
+            backend: Backend = self._targets.load(target)(self._wiring())
             self._backends[target] = backend
             self._made.append(backend)
         return self._backends[target]
 
-    def _load(self, target: str) -> Callable[[Wiring], Backend]:
-        if target not in self._factories:
-            known = ", ".join(sorted(self._factories))
-            raise UserError(f"There is no target {target!r}.", hint=f"Targets here: {known}.")
-        try:
-            factory: Callable[[Wiring], Backend] = self._factories[target].load()
-        except (ImportError, AttributeError) as error:
-            raise TargetError(f"The plug-in of the target {target} cannot be loaded: {error}") from error
-        return factory
-
     def _builder(self, spec: JobSpec) -> S2IClient:
-        if spec.target == "local":
+        if spec.target == _LOCAL:
             return InPlace(self._workspace, self.settings[LOCAL_PYTHON], self._environ)
-        default = "registry" if self.settings[REGISTRY_PUSH] else "mounted"
-        return self._builder_named(spec.builder or self.settings[S2I] or default)
+        return self._builder_named(spec.builder or _default_builder(self.settings))
 
     def _builder_named(self, name: str) -> S2IClient:
         if name not in self._builders:
-            if name not in self._builder_factories:
-                known = ", ".join(sorted(self._builder_factories))
-                raise UserError(f"There is no way {name!r} from source to image.", hint=f"Here are: {known}.")
-            try:
-                factory: Callable[[Wiring], S2IClient] = self._builder_factories[name].load()
-            except (ImportError, AttributeError) as error:
-                raise TargetError(f"The plug-in {name} (source to image) cannot be loaded: {error}") from error
-            self._builders[name] = factory(self._wiring())
+            self._builders[name] = self._builder_plugins.load(name)(self._wiring())
             self._made.append(self._builders[name])
         return self._builders[name]
 
@@ -266,23 +248,31 @@ def open_app(
 
 
 def preload(*, directory: str, environ: Mapping[str, str]) -> None:
-    """Import what the default target of ``directory`` needs, if its plug-in says what (``create.preload``)."""
+    """Import what jobs of ``directory`` need by default, as far as plug-ins say what that is (``create.preload``)."""
     frameworks = load_frameworks()
-    target = config.load(Path(directory), _home(environ), environ, None, frameworks.values())[TARGET]
-    for entry in metadata.entry_points(group=_BACKENDS, name=target):
-        getattr(entry.load(), "preload", lambda: None)()
+    settings = config.load(Path(directory), _home(environ), environ, None, frameworks.values())
+    _targets().preload(settings[TARGET])
+    if settings[TARGET] != _LOCAL:
+        _builders().preload(_default_builder(settings))
+
+
+def _default_builder(settings: Settings) -> str:
+    return settings[S2I] or ("registry" if settings[REGISTRY_PUSH] else "mounted")
 
 
 def load_frameworks() -> Mapping[str, Framework]:
     """Every installed framework by name; a plug-in that cannot be loaded is an error that names it."""
-    found: dict[str, Framework] = {}
-    for entry in metadata.entry_points(group=_FRAMEWORKS):
-        try:
-            framework = entry.load()
-        except (ImportError, AttributeError) as error:
-            raise TargetError(f"The framework plug-in {entry.name} cannot be loaded: {error}") from error
-        found[framework.name] = framework
-    return dict(sorted(found.items()))
+    plugins = PlugIns(_FRAMEWORKS, "framework")
+    found: list[Framework] = [plugins.load(name) for name in plugins.names]
+    return {each.name: each for each in sorted(found, key=lambda each: each.name)}
+
+
+def _targets() -> PlugIns:
+    return PlugIns(_BACKENDS, "target")
+
+
+def _builders() -> PlugIns:
+    return PlugIns(_BUILDERS, "way from source to image")
 
 
 def _home(environ: Mapping[str, str]) -> Path:

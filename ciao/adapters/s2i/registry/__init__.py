@@ -13,31 +13,46 @@ if TYPE_CHECKING:
     from ciao.adapters.wiring import Wiring
 
 
-def create(wiring: Wiring) -> RegistryBuilder:
-    """The entry point ``registry`` of ``ciao.builders``. SourceError where no registry is set."""
-    from pathlib import Path
+class Create:
+    """The entry point ``registry`` of ``ciao.builders``."""
 
-    from ciao.adapters.oci.registries import open_registries
-    from ciao.adapters.s2i.destination import destination
-    from ciao.adapters.s2i.installing import Installing
-    from ciao.adapters.s2i.known import Known
-    from ciao.adapters.s2i.platform import Platforms
-    from ciao.adapters.s2i.registry.builder import NAME, Options, RegistryBuilder
-    from ciao.core import settings as keys
+    def __call__(self, wiring: Wiring) -> RegistryBuilder:
+        """SourceError where no registry is set."""
+        from pathlib import Path
 
-    settings = wiring.settings()
-    options = Options(
-        destination=destination(settings, NAME),
-        images={name: settings.text(f"image.{name}") for name in wiring.frameworks},
-        python=settings[keys.KUBEFLOW_PYTHON],
-        limit=settings[keys.S2I_LIMIT],
-    )
-    return RegistryBuilder(
-        options=options,
-        registries=open_registries(settings, wiring.environ),
-        known=Known(Path(settings[keys.REGISTRY_PATH])),
-        workspace=wiring.workspace,
-        platform=Platforms(wiring.platform),
-        packages=Installing(wiring.builder, ("docker", "kaniko")),
-        clock=wiring.clock,
-    )
+        from ciao.adapters.oci.registries import open_registries
+        from ciao.adapters.s2i.destination import destination
+        from ciao.adapters.s2i.installing import Installing
+        from ciao.adapters.s2i.known import Known
+        from ciao.adapters.s2i.platform import Platforms
+        from ciao.adapters.s2i.registry.builder import NAME, Options, RegistryBuilder
+        from ciao.core import settings as keys
+
+        settings = wiring.settings()
+        options = Options(
+            destination=destination(settings, NAME),
+            images={name: settings.text(f"image.{name}") for name in wiring.frameworks},
+            python=settings[keys.KUBEFLOW_PYTHON],
+            limit=settings[keys.S2I_LIMIT],
+        )
+        return RegistryBuilder(
+            options=options,
+            registries=open_registries(settings, wiring.environ),
+            known=Known(Path(settings[keys.REGISTRY_PATH])),
+            workspace=wiring.workspace,
+            platform=Platforms(wiring.platform),
+            packages=Installing(wiring.builder, ("docker", "kaniko")),
+            clock=wiring.clock,
+        )
+
+    @staticmethod
+    def preload() -> None:
+        """Import what it stands on: 50 ms."""
+        import isal.isal_zlib  # noqa: F401 - imported for its own sake, as are the others
+
+        import ciao.adapters.oci.registries
+        import ciao.adapters.s2i.installing
+        import ciao.adapters.s2i.registry.builder  # noqa: F401
+
+
+create = Create()

@@ -82,7 +82,7 @@ class RegistryBuilder:
         return self._options.destination.image(tag, digest, source=f"/{ROOT}", platform=base.platform)
 
     async def preview(self, source: Source, spec: JobSpec) -> Image:
-        """As the port says. With ``%pip`` the base with the packages may not be there yet; then the tag is unknown, too."""
+        """As the port says. With ``%pip`` the base may have to be made, and then nobody knows the tag yet."""
         _, prints = await apart(lambda stop: self._gathered(source, stop))
         reference, name = self._reference(spec)
         base = await self._bases.resolve(reference, name, lambda: self._platform(spec))

@@ -33,7 +33,7 @@ class Top:
 
 @frozen(kw_only=True)
 class Changes:
-    """What the image says besides its layers. ``directory``: where it runs, if the base says none."""
+    """What the image says besides its layers. ``directory``: where it runs; "": as the base says."""
 
     command: tuple[str, ...]
     env: tuple[tuple[str, str], ...] = ()
@@ -82,8 +82,7 @@ def _running(base: Json, changes: Changes) -> Json:
         "Entrypoint": None,
         "Cmd": list(changes.command),
         "Env": [*env, *(f"{name}={value}" for name, value in changes.env)],
+        "WorkingDir": changes.directory or base.get("WorkingDir"),
         "Labels": {**(base.get("Labels") or {}), **dict(changes.labels)},
     }
-    if changes.directory and running.get("WorkingDir") in (None, "", "/"):
-        running["WorkingDir"] = changes.directory
     return {key: value for key, value in running.items() if value is not None}
