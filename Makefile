@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 need = @$(PYTHON) tools/environment.py --venv $(VENV)
 
-.PHONY: help demo lab test e2e e2e-faults check coverage bench bench-cluster pictures clean
+.PHONY: help demo lab test e2e e2e-images e2e-faults check coverage bench bench-cluster bench-images pictures clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,10 @@ test:  ## all tests: the core, real processes on this machine, a real kernel
 e2e:  ## notebooks against a real cluster, which is made in Docker for it (needs docker, kind, kubectl; minutes)
 	$(need) test e2e torch
 	@$(BIN)/python -m pytest tests/e2e/cases -n 3 --dist worksteal -rs $(ARGS)
+
+e2e-images:  ## cells become images, by every builder, and jobs pull them (needs docker, kind, kubectl; s2i, skopeo)
+	$(need) test e2e
+	@$(BIN)/python -m pytest tests/e2e/images -n 3 --dist worksteal -rs $(ARGS)
 
 e2e-faults:  ## the same with things that go wrong: connections, tokens, the apiserver, the operator, pods, log files
 	$(need) test e2e torch
@@ -60,6 +64,10 @@ bench:  ## what Ciao costs against plain ipykernel, a shell script and torchrun,
 bench-cluster:  ## what Ciao costs on a cluster, beside kubectl; makes the cluster as e2e does (minutes)
 	$(need) test e2e bench
 	@$(BIN)/python -m bench --cluster $(ARGS)
+
+bench-images:  ## what source to image costs, beside docker and buildah (needs docker; minutes)
+	$(need) test e2e bench
+	@$(BIN)/python -m bench --images $(ARGS)
 
 pictures:  ## the screenshots of README.md, taken in JupyterLab (needs Chromium)
 	$(need) pictures torch

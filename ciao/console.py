@@ -16,7 +16,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
-from ciao.core.events import Ended, Event, LogChunk, Phase, ReplicaChanged, Submitted
+from ciao.core.events import Ended, Event, LogChunk, Phase, Progress, ReplicaChanged, Submitted
 from ciao.core.model import JobHandle, Replica
 from ciao.core.ports import JobStore
 from ciao.core.presenter import event_lines
@@ -132,11 +132,13 @@ class StatusLine:
     def __init__(self, terminal: Terminal, monotonic: Callable[[], float]) -> None:
         self._terminal, self._monotonic = terminal, monotonic
         self._phases: dict[Replica, Phase] = {}
-        self._name, self._began, self._drawn = "", 0.0, ""
+        self._name, self._began, self._drawn, self._building = "", 0.0, "", ""
 
     def note(self, event: Event) -> None:
         """Remember what the line says."""
-        if isinstance(event, Submitted):
+        if isinstance(event, Progress):
+            self._building = "".join(event_lines(event))
+        elif isinstance(event, Submitted):
             self._name, self._began = event.spec.name, self._monotonic()
             self._phases = dict.fromkeys(event.spec.replicas, Phase.WAITING)
         elif isinstance(event, ReplicaChanged):
@@ -161,7 +163,7 @@ class StatusLine:
 
     def _text(self) -> str:
         if not self._name:
-            return ""
+            return self._building
         counts = [(sum(p is phase for p in self._phases.values()), phase.value) for phase in Phase]
         states = ", ".join(f"{count} {word}" for count, word in counts if count)
         return f"{self._name} · {states} · {self._monotonic() - self._began:.0f} s"
@@ -185,6 +187,7 @@ class Console:
         self._status = StatusLine(terminal, monotonic)
         self._view: LogView | None = None
         self._hues: dict[str, int] = {}
+        self._step = ""
 
     def show(self, event: Event) -> None:
         self._status.note(event)
@@ -197,9 +200,16 @@ class Console:
         self._drain()
         if isinstance(event, Ended) and self._view is not None:
             self._write(self._view.finish())
+        if isinstance(event, Progress) and not self._worth_a_line(event):
+            return
         if words := self._words(event):
             self._status.erase()
             self._terminal.say("\n".join(words))
+
+    def _worth_a_line(self, event: Progress) -> bool:
+        """Where the status line says how far it is, nothing is; else each step, once."""
+        known, self._step = self._step, event.what
+        return not self._terminal.live and event.what != known
 
     def tick(self) -> None:
         self._drain()

@@ -16,15 +16,15 @@ from ciao.core.model import Replica
 _MANY = 24  # replicas; above that roles are summed up, and only what failed is named
 _NAMED = 8  # of the failed ones
 
-_ROW = (
+ROW = (
     "display:flex;flex-wrap:wrap;gap:4px 6px;margin:2px 0;"
     "font:var(--jp-code-font-size,13px)/1.5 var(--jp-code-font-family,monospace);"
     "color:var(--jp-content-font-color1,inherit)"
 )
-_CHIP = (
+CHIP = (
     "padding:0 8px;border:1px solid var(--jp-border-color2,rgba(128,128,128,.4));border-radius:10px;white-space:nowrap"
 )
-_FAINT = "color:var(--jp-content-font-color2,gray)"
+FAINT = "color:var(--jp-content-font-color2,gray)"
 
 
 @frozen
@@ -97,7 +97,7 @@ class Board:
             chips = [(_AGAIN, "", f"attempt {self._attempt}", ""), *chips]
         text = " · ".join(f"{name} {words}".strip() for _, name, words, _ in chips)
         row = "".join(_chip(*chip) for chip in chips)
-        return {"text/html": f'<div style="{_ROW}">{row}</div>', "text/plain": text}
+        return {"text/html": f'<div style="{ROW}">{row}</div>', "text/plain": text}
 
     def _each(self) -> list[tuple[_Look, str, str, str]]:
         return [(state.look, str(replica), state.words, state.detail) for replica, state in self._states.items()]
@@ -114,6 +114,6 @@ class Board:
 def _chip(look: _Look, name: str, words: str, detail: str) -> str:
     title = f' title="{html.escape(detail)}"' if detail else ""
     return (
-        f'<span style="{_CHIP}"{title}><span style="color:{look.color}">{look.sign}</span> {html.escape(name)} '
-        f'<span style="{_FAINT}">{html.escape(words)}</span></span>'
+        f'<span style="{CHIP}"{title}><span style="color:{look.color}">{look.sign}</span> {html.escape(name)} '
+        f'<span style="{FAINT}">{html.escape(words)}</span></span>'
     )

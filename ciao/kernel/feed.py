@@ -8,12 +8,13 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from ciao.core.errors import CiaoError
-from ciao.core.events import Ended, Event, LogChunk, Submitted
+from ciao.core.events import Ended, Event, LogChunk, Progress, Submitted
 from ciao.core.model import JobHandle
 from ciao.kernel.board import Board
+from ciao.kernel.building import Building
 from ciao.kernel.output import Output
+from ciao.kernel.panel import Panel
 
-_BOARD_EVERY = 0.5  # seconds
 _SLICE = 64_000  # bytes of log in one message at most: a browser takes them one after another
 
 
@@ -63,8 +64,9 @@ class JobFeed:
         self._failure: BaseException | None = None
         self._ended: Ended | None = None
         self._view: View | None = None
-        self._board, self._with_board = Board(), board
-        self._board_id, self._board_changed, self._board_at = "", False, float("-inf")
+        self._board, self._with_board, self._building = Board(), board, Building()
+        self._board_panel = Panel(output, self._board.bundle)
+        self._building_panel = Panel(output, self._building.bundle)
 
     # -- on Ciao's thread --------------------------------------------------------------------------
 
@@ -111,10 +113,15 @@ class JobFeed:
         ending = self.ending
         self._dirty = False
         sent = self._tell(limit, now)
-        sent += self._show_board(now, final=ending)
+        if self._failure is not None:
+            self._building_panel.changed |= self._building.failed(now)
+        panels = (self._building_panel, self._board_panel)
+        sent += sum(panel.show(now, final=ending) for panel in panels)
         if ending:
             self._resolve()
-        elif self._board_changed or (self._view is not None and not self._quiet and self._view.pending()):
+        elif any(panel.pending for panel in panels) or (
+            self._view is not None and not self._quiet and self._view.pending()
+        ):
             self._dirty = True
         return sent
 
@@ -128,30 +135,33 @@ class JobFeed:
                 if self._view is not None:
                     self._view.note(event)
                 continue
-            self._board_changed |= self._board.note(event)
+            self._board_panel.changed |= self._board.note(event)
+            self._building_panel.changed |= self._building.note(event, now)
             if isinstance(event, Ended):
                 text.append(self._rest())
             text += self._words_for(event)
-            if isinstance(event, Submitted):
+            if isinstance(event, Submitted | Progress):
                 sent += self._write("".join(text))
                 text = []
-                self._begin(event, now)
+                self._begin(event, now) if isinstance(event, Submitted) else self._build(now)
         text.insert(0, self._lines(min(limit, _SLICE)))
         return sent + self._write("".join(text))
 
     def _words_for(self, event: Event) -> list[str]:
-        if self._quiet and not isinstance(event, Submitted | Ended):
+        if isinstance(event, Progress) or (self._quiet and not isinstance(event, Submitted | Ended)):
             return []
         return [line + "\n" for line in self._words(event)]
 
     def _begin(self, event: Submitted, now: float) -> None:
         if self._view is None:
             self._view = self._view_of(event.handle)
-        if self._with_board and not self._board_id:
-            self._board_id = f"ciao-{event.handle.uid}-{id(self):x}"
-            self._output.display(self._board.bundle(), self._board_id, update=False)
-            self._board_changed, self._board_at = False, now
+        if self._with_board and not self._board_panel.begun:
+            self._board_panel.begin(f"ciao-{event.handle.uid}-{id(self):x}", now)
         self._has_begun()
+
+    def _build(self, now: float) -> None:
+        if self._with_board and not self._quiet and not self._building_panel.begun:
+            self._building_panel.begin(f"ciao-image-{id(self):x}", now)
 
     def _has_begun(self) -> None:
         if not self.begun.done():
@@ -173,14 +183,6 @@ class JobFeed:
         except CiaoError as error:
             self._view = None
             return f"(its output cannot be shown: {error})\n"
-
-    def _show_board(self, now: float, *, final: bool) -> int:
-        if not self._board_id or not self._board_changed or (not final and now - self._board_at < _BOARD_EVERY):
-            return 0
-        self._board_changed, self._board_at = False, now
-        bundle = self._board.bundle()
-        self._output.display(bundle, self._board_id, update=True)
-        return len(bundle["text/html"])
 
     def _write(self, text: str) -> int:
         if text:

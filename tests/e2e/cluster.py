@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from . import images, operator
+from . import nodeimages, operator, tekton
 from .commands import Kubectl, call
 from .leftovers import Run, delete_cluster, sweep
 from .machine import require
@@ -24,7 +24,8 @@ class Cluster:
 
     ``run`` names the run (``ciao-e2e-…``), as a label too. ``own``: made by this run, so that a case may break it; then
     ``node`` is its container. ``registry`` is the host of images that the cluster pulls and this machine pushes, "":
-    none. ``python`` and ``torch`` are images; without ``torch``, ``no_torch`` says why.
+    none; ``pods_registry`` the same registry's host for pods. ``python`` and ``torch`` are images; without ``torch``,
+    ``no_torch`` says why. ``tekton``: its pipelines are there.
     """
 
     run: str
@@ -36,6 +37,8 @@ class Cluster:
     python: str
     torch: str = ""
     no_torch: str = ""
+    pods_registry: str = ""
+    tekton: bool = False
 
     @property
     def kubectl(self) -> Kubectl:
@@ -94,11 +97,15 @@ class Provided:
             registry, python, torch, no_torch = pictures.result()
             with steps.step("images on the node"):
                 registry.wire(nodes, kubectl)
-                images.load([each for each in (python, torch) if each], nodes)
+                nodeimages.load([*(each for each in (python, torch) if each), *self._wanted.preload], nodes)
+            if self._wanted.images:
+                with steps.step("Tekton"):
+                    tekton.install(kubectl, self._wanted.tekton)
             installed.result()
         return Cluster(
             run=run.name, kubeconfig=str(run.folder / "kubeconfig"), context=f"kind-{run.name}", own=True,
             node=nodes[0], registry=registry.host, python=python, torch=torch, no_torch=no_torch,
+            pods_registry=registry.in_pods() if self._wanted.images else "", tekton=self._wanted.images,
         )  # fmt: skip
 
     def _kind(self, run: Run, steps: Steps) -> None:
@@ -108,13 +115,13 @@ class Provided:
             call("kind", "create", "cluster", *target, *image, timeout=400)
 
     def _images(self, run: Run, steps: Steps) -> tuple[Registry, str, str, str]:
-        client = images.docker()
+        client = nodeimages.docker()
         with steps.step("registry"):
-            images.present(client, self._wanted.registry_image)
+            nodeimages.present(client, self._wanted.registry_image)
             self._registry = Registry(self._wanted.registry_image, f"{run.name}-registry", self._wanted.keep)
             self._registry.start()
         with steps.step("images on this machine"):
-            base = images.present(client, self._wanted.python_image)
+            base = nodeimages.present(client, self._wanted.python_image)
             torch, no_torch = self._torch(client, base)
         return self._registry, self._wanted.python_image, torch, no_torch
 
@@ -143,7 +150,10 @@ class Provided:
         run.keep()
         run.end()
         config = run.folder / "kubeconfig"
-        self._say(f"kept: KUBECONFIG={config} CIAO_E2E_CONTEXT=kind-{run.name} make e2e")
+        pods = f" CIAO_E2E_PODS_REGISTRY={self._registry.in_pods()}" if self._registry and self._wanted.images else ""
+        self._say(
+            f"kept: KUBECONFIG={config} CIAO_E2E_CONTEXT=kind-{run.name}{pods} make e2e{'-images' if pods else ''}"
+        )
         remove = f"kind delete cluster --name {run.name}", f"docker rm -fv {run.name}-registry", f"rm -r {run.folder}"
         self._say(f"remove it: {' && '.join(remove)}")
 
@@ -164,17 +174,18 @@ class Provided:
         return Cluster(
             run=run.name, kubeconfig=str(config), context=self._wanted.context, own=False,
             registry=registry, python=python, torch=torch, no_torch=no_torch,
+            pods_registry=self._wanted.pods_registry, tekton=tekton.installed(kubectl),
         )  # fmt: skip
 
     def _images_there(self, kubectl: Kubectl) -> tuple[str, str, str]:
         """By way of a registry that was named; else what nodes have, or can pull, by itself."""
         if self._wanted.registry:
-            client = images.docker()
-            base = images.present(client, self._wanted.python_image)
+            client = nodeimages.docker()
+            base = nodeimages.present(client, self._wanted.python_image)
             torch, no_torch = self._torch(client, base)
             python = push(self._wanted.python_image, self._wanted.registry, "ciao-e2e-python:latest")
             there = push(torch, self._wanted.registry, torch) if torch else ""
             return python, there, no_torch
-        torch = images.on_nodes(kubectl, REPOSITORY)
+        torch = nodeimages.on_nodes(kubectl, REPOSITORY)
         reason = f"no node of {self._wanted.context} has {REPOSITORY}: name a registry in CIAO_E2E_REGISTRY"
         return self._wanted.python_image, torch, "" if torch else reason

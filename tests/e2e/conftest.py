@@ -40,7 +40,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     signal.signal(signal.SIGTERM, _interrupted)  # so that what was made is removed
-    provided = Provided(wanted(os.environ), lambda line: print(line, flush=True))
+    builds = any("images" in Path(each).parts for each in config.args)
+    provided = Provided(wanted(os.environ, builds), lambda line: print(line, flush=True))
     config.add_cleanup(lambda: _undisturbed(provided.end))
     try:
         config.stash[_CLUSTER] = provided.begin()

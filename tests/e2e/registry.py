@@ -28,7 +28,7 @@ class Registry:
             testcontainers_config.ryuk_disabled = True  # it removes what the session started
         self.name = name
         # Not one of Docker's choice: that would change when the container is connected to the cluster's network.
-        port = _free_port()
+        port = free_port()
         self.host = f"localhost:{port}"
         self._container = DockerContainer(image).with_name(name)
         self._container.ports = {f"{_PORT}/tcp": ("127.0.0.1", port)}
@@ -51,6 +51,10 @@ class Registry:
         call("docker", "network", "connect", _NETWORK, self.name)
         kubectl.apply(_advertised(self.host))
 
+    def in_pods(self) -> str:
+        """Its host for pods: the address in the cluster's network, since they cannot look up its name."""
+        return f"{address(self.name)}:{_PORT}"
+
     def push(self, reference: str, name: str) -> str:
         """An image of this machine as ``name`` in the registry; its reference there."""
         return push(reference, self.host, name)
@@ -67,6 +71,12 @@ def push(reference: str, host: str, name: str) -> str:
     return target
 
 
+def address(container: str) -> str:
+    """A container's, in the cluster's network."""
+    form = f'{{{{(index .NetworkSettings.Networks "{_NETWORK}").IPAddress}}}}'
+    return call("docker", "inspect", "--format", form, container).strip()
+
+
 def advertised(kubectl: Kubectl) -> str:
     """The registry of a cluster that says it has a local one (KEP-1755); "" for others."""
     try:
@@ -77,7 +87,8 @@ def advertised(kubectl: Kubectl) -> str:
     return next((line.partition(":")[2].strip(' "') for line in lines if line.startswith("host:")), "")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens on, now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]

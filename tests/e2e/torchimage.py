@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from .images import remove_others
+from .nodeimages import remove_others
 from .wanted import CPU_INDEX
 
 REPOSITORY = "ciao-e2e-torch"

@@ -18,6 +18,7 @@ from attrs import field, frozen
 
 from ciao.adapters.s2i.apart import Stop
 from ciao.adapters.s2i.content import Content, Entry, changed
+from ciao.adapters.s2i.fingerprints import Fingerprint
 from ciao.core.errors import TargetError
 
 Spool = tempfile.SpooledTemporaryFile[bytes]
@@ -60,11 +61,21 @@ class Layer:
         self.file.close()
 
 
-def pack(content: Content, entries: Iterable[Entry], root: str, stop: Stop, done: Callable[[int], None]) -> Layer:
+def pack(
+    content: Content,
+    entries: Iterable[Entry],
+    prints: Iterable[Fingerprint],
+    *,
+    root: str,
+    stop: Stop,
+    done: Callable[[int], None],
+) -> Layer:
     """The files as ``root/path``. ``done`` hears how many bytes are packed.
 
-    SourceError for a file that changes meanwhile, TargetError for a full disk.
+    SourceError for a file that changes meanwhile, or has since its print was taken: the layer is known by its prints,
+    and would be another source's for ever. TargetError for a full disk.
     """
+    expected = {path: digest for path, _, digest in prints}
     spool = tempfile.SpooledTemporaryFile(max_size=_SMALL)  # noqa: SIM115 - it is the layer's
     try:
         sink = _Sink(spool)
@@ -73,7 +84,7 @@ def pack(content: Content, entries: Iterable[Entry], root: str, stop: Stop, done
         packed = 0
         for entry in entries:
             sink.write(_header(f"{root}/{entry.path}", entry.size, 0o755 if entry.executable else 0o644))
-            for piece in _read(content, entry, stop):
+            for piece in _read(content, entry, expected[entry.path], stop):
                 sink.write(piece)
                 packed += len(piece)
                 done(packed)
@@ -121,9 +132,9 @@ class _Sink:
             self._size += len(piece)
 
 
-def _read(content: Content, entry: Entry, stop: Stop) -> Iterator[bytes]:
-    """Just as many bytes as the header says."""
-    left = entry.size
+def _read(content: Content, entry: Entry, expected: str, stop: Stop) -> Iterator[bytes]:
+    """Just as many bytes as the header says, and those of the print. Large files are told by their stamps alone."""
+    left, whole = entry.size, hashlib.sha256()
     with content.open(entry) as file:
         while left:
             stop.check()
@@ -131,8 +142,10 @@ def _read(content: Content, entry: Entry, stop: Stop) -> Iterator[bytes]:
             if not piece:
                 raise changed(entry.path)
             left -= len(piece)
+            if entry.size < _PIECE:
+                whole.update(piece)
             yield piece
-        if file.read(1):
+        if file.read(1) or (entry.size < _PIECE and whole.hexdigest() != expected):
             raise changed(entry.path)
 
 

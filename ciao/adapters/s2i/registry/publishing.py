@@ -33,7 +33,7 @@ from ciao.core.ports import Report
 _FORMAT = 1
 """Another one when the same files make another layer."""
 _AT_ONCE = 6
-_TOLD = 1 << 20  # bytes from which on progress is worth telling
+_TOLD = 4 << 20  # bytes from which on progress is worth telling
 _LAYER, _PUSHED, _BASED = "layer", "pushed", "based"
 
 
@@ -118,7 +118,9 @@ class _Push:
 
     async def _pack(self, part: Part) -> Layer:
         tell = _teller(self.report, f"packing {part.note}", part.size)
-        layer = await apart(lambda stop: pack(part.content, part.entries, part.root, stop, tell))
+        layer = await apart(
+            lambda stop: pack(part.content, part.entries, part.prints, root=part.root, stop=stop, done=tell)
+        )
         self.packed.callback(layer.close)
         self.layers[part.key] = layer
         self.known.keep_fact(_LAYER, part.key, (layer.diff_id, layer.digest, layer.size))
