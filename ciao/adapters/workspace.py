@@ -60,6 +60,13 @@ class LocalWorkspace:
         except OSError as error:
             raise SourceError(f"{path} cannot be read: {error.strerror}") from error
 
+    def stamp(self, directory: str, path: str) -> str:
+        """SourceError when it is gone."""
+        try:
+            return _stamp((_root(directory) / path).stat())
+        except OSError as error:
+            raise SourceError(f"{path} cannot be read: {error.strerror}") from error
+
 
 @frozen
 class _Selection:

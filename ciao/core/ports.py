@@ -311,7 +311,7 @@ class WorkspaceFile:
 class Workspace(Protocol):
     """The files that a Source names. Patterns are relative to ``directory``; a directory stands for
     all below it; ignore files are respected; links that lead outside are SourceErrors. ``open`` reads a selected
-    file in pieces, however large it is.
+    file in pieces, however large it is; ``stamp`` is the one that it has now.
     """
 
     def select(self, directory: str, patterns: tuple[str, ...]) -> tuple[WorkspaceFile, ...]: ...
@@ -319,6 +319,8 @@ class Workspace(Protocol):
     def read(self, directory: str, path: str) -> bytes: ...
 
     def open(self, directory: str, path: str) -> AbstractContextManager[BinaryIO]: ...
+
+    def stamp(self, directory: str, path: str) -> str: ...
 
 
 class Clock(Protocol):

@@ -11,7 +11,8 @@ from ciao.testing.bench import BackendBench
 from ciao.testing.inbox import InboxContract
 from ciao.testing.jobstore import JobStoreContract
 from ciao.testing.notebook import NotebookContract
-from ciao.testing.workspace import S2IClientContract, WorkspaceContract
+from ciao.testing.s2i import S2IClientContract
+from ciao.testing.workspace import WorkspaceContract
 
 __all__ = [
     "BackendBench",

@@ -3,5 +3,5 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    *(f"ciao.testing.{suite}" for suite in ("backend", "bench", "inbox", "jobstore", "notebook", "workspace"))
+    *(f"ciao.testing.{suite}" for suite in ("backend", "bench", "inbox", "jobstore", "notebook", "s2i", "workspace"))
 )

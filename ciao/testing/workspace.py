@@ -1,20 +1,16 @@
-"""The contracts of ``Workspace`` and ``S2IClient`` as test classes.
+"""The contract of ``Workspace`` as a test class.
 
 A subclass supplies ``tree``: the port over some files, and the directory that they are in.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 import pytest
-from attrs import evolve
 
 from ciao.core.errors import SourceError
-from ciao.core.events import Progress
-from ciao.core.model import Artifact, Image, JobSpec, Mounted, Role, Source, SourceFile
-from ciao.core.ports import S2IClient, Workspace
+from ciao.core.ports import Workspace
 
 FILES: Mapping[str, bytes] = {
     "train.py": b"import net\n",
@@ -76,6 +72,12 @@ class WorkspaceContract:
         with workspace.open(directory, "data/b.csv") as file:
             assert [file.read(4), file.read(), file.read()] == [b"3,4,", b"5\n", b""]
 
+    def test_a_stamp_is_the_one_that_was_selected(self) -> None:
+        """As long as nobody writes to the file."""
+        workspace, directory = self.tree(FILES)
+        for each in workspace.select(directory, ("data", "src")):
+            assert workspace.stamp(directory, each.path) == each.stamp
+
     def test_who_was_named_in_full_is_told(self) -> None:
         """``named``: by a pattern that is the file's own path, whatever else selects it, too."""
         workspace, directory = self.tree(FILES)
@@ -103,61 +105,3 @@ class WorkspaceContract:
         workspace, directory = self.tree(FILES)
         with pytest.raises(SourceError):
             workspace.read(directory, path)
-
-
-SPEC = JobSpec(name="ciao-contract", framework="pytorch", target="", roles=(Role("master", 1),))
-SOURCE = Source(code="print('é')\n", label="Cell In [1]", modules=(SourceFile("ciao_names.py", b"lr = 0.1\n"),))
-
-
-class S2IClientContract:
-    """Every promise of ``S2IClient`` that can be checked anywhere."""
-
-    def tree(self, files: Mapping[str, bytes]) -> tuple[S2IClient, str]:
-        """The port over a workspace with these files, and their directory."""
-        raise NotImplementedError
-
-    def built(self, source: Source) -> tuple[Artifact, Artifact, list[Progress]]:
-        """The same source twice, with what the second was told of its progress."""
-        client, directory = self.tree(FILES)
-        source = evolve(source, directory=directory)
-        told: list[Progress] = []
-
-        async def main() -> tuple[Artifact, Artifact]:
-            first = await client.source_to_image(source, SPEC, lambda _: None)
-            return first, await client.source_to_image(source, SPEC, told.append)
-
-        first, second = asyncio.run(main())
-        return first, second, told
-
-    def test_the_same_source_is_the_same_artifact(self) -> None:
-        """The same digest; an image is not pushed twice."""
-        first, second, told = self.built(SOURCE)
-        assert first == second
-        assert first.digest.startswith("sha256:")
-        if isinstance(second, Image):
-            assert not [each for each in told if each.total]
-
-    @pytest.mark.parametrize(
-        "other",
-        [
-            evolve(SOURCE, code="print('è')\n"),
-            evolve(SOURCE, modules=(SourceFile("ciao_names.py", b"lr = 0.2\n"),)),
-        ],
-        ids=["code", "modules"],
-    )
-    def test_another_source_is_another_artifact(self, other: Source) -> None:
-        """A byte of code or of a module makes another digest."""
-        assert self.built(SOURCE)[0].digest != self.built(other)[0].digest
-
-    def test_mounted_files_are_what_was_given(self) -> None:
-        """``cell.py`` is the code as UTF-8, with modules and the user's files beside it."""
-        artifact, *_ = self.built(evolve(SOURCE, files=("data/*.csv",)))
-        if isinstance(artifact, Mounted):
-            files = {each.path: each.content for each in artifact.files}
-            assert files["cell.py"] == SOURCE.code.encode()
-            assert files["ciao_names.py"] == b"lr = 0.1\n"
-
-    def test_a_file_that_does_not_exist_is_the_users_mistake(self) -> None:
-        """A pattern that matches nothing is a SourceError that names it."""
-        with pytest.raises(SourceError, match="no-such-file"):
-            self.built(evolve(SOURCE, files=("no-such-file",)))

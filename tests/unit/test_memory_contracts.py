@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 from ciao.adapters.inbox import AsyncInbox
@@ -16,14 +16,17 @@ from ciao.adapters.memory import (
     MemoryS2I,
     MemoryWorkspace,
 )
-from ciao.core.model import JobHandle
+from ciao.adapters.s2i.in_place import InPlace
+from ciao.adapters.s2i.mounted import Mounting
+from ciao.core.model import Image, JobHandle
 from ciao.core.ports import Inbox, JobStore, S2IClient, Workspace
 from ciao.testing.backend import BackendContract
 from ciao.testing.bench import BackendBench
 from ciao.testing.inbox import InboxContract
 from ciao.testing.jobstore import JobStoreContract
 from ciao.testing.notebook import NotebookContract
-from ciao.testing.workspace import S2IClientContract, WorkspaceContract
+from ciao.testing.s2i import S2IClientContract
+from ciao.testing.workspace import WorkspaceContract
 
 
 class TestMemoryBackend(BackendContract):
@@ -73,13 +76,44 @@ class TestMemoryWorkspace(WorkspaceContract):
 
 
 class TestMemoryS2I(S2IClientContract):
-    def tree(self, files: Mapping[str, bytes]) -> tuple[S2IClient, str]:
-        return MemoryS2I(MemoryWorkspace(files)), "/home/user"
+    def tree(self, files: Mapping[str, bytes], executable: Collection[str] = ()) -> tuple[S2IClient, str]:
+        return MemoryS2I(MemoryWorkspace(files, executable), limit=self.limit), "/home/user"
 
 
 class TestMemoryRegistry(S2IClientContract):
-    def tree(self, files: Mapping[str, bytes]) -> tuple[S2IClient, str]:
-        return MemoryS2I(MemoryWorkspace(files), registry="registry.example"), "/home/user"
+    requirements = ("numpy", "scipy")
+
+    def setup_method(self) -> None:
+        self.pushed: dict[str, Mapping[str, bytes]] = {}
+
+    def tree(self, files: Mapping[str, bytes], executable: Collection[str] = ()) -> tuple[S2IClient, str]:
+        workspace = MemoryWorkspace(files, executable)
+        return MemoryS2I(workspace, "registry.example", pushed=self.pushed, limit=self.limit), "/home/user"
+
+    def files_in(self, image: Image) -> Mapping[str, bytes]:
+        return self.pushed[image.digest]
+
+    def tags(self) -> Collection[str]:
+        return self.pushed
+
+    def uploaded(self) -> int:
+        return sum(len(each) for files in self.pushed.values() for each in files.values())
+
+
+class TestMounting(S2IClientContract):
+    """The builder for clusters that needs no registry."""
+
+    def tree(self, files: Mapping[str, bytes], executable: Collection[str] = ()) -> tuple[S2IClient, str]:
+        return Mounting(MemoryWorkspace(files, executable), self.limit), "/home/user"
+
+
+class TestInPlace(S2IClientContract):
+    """The builder of this machine: files are where they are."""
+
+    files_travel = False
+
+    def tree(self, files: Mapping[str, bytes], executable: Collection[str] = ()) -> tuple[S2IClient, str]:
+        return InPlace(MemoryWorkspace(files, executable), environ={}), "/home/user"
 
 
 class TestMemoryNotebook(NotebookContract):

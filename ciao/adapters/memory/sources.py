@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import fnmatch
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from io import BytesIO
 
+from attrs import evolve
+
+from ciao.adapters.s2i.content import gather
 from ciao.core.errors import SourceError
 from ciao.core.events import Progress
 from ciao.core.model import Artifact, Image, JobSpec, Mounted, Source, SourceFile, digest_of
@@ -19,16 +23,13 @@ _PLAIN_LIMIT = 2**20
 class MemoryWorkspace:
     """Files by path, the same below any directory; no links, no ignore files. Implements ``ports.Workspace``."""
 
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self._files = dict(files)
+    def __init__(self, files: Mapping[str, bytes], executable: Collection[str] = ()) -> None:
+        self._files, self._executable = dict(files), frozenset(executable)
 
     def select(self, directory: str, patterns: tuple[str, ...]) -> tuple[WorkspaceFile, ...]:
         found = sorted({path for pattern in patterns for path in self._matching(pattern)})
         named = {"/".join(_parts(pattern)) for pattern in patterns}
-        return tuple(
-            WorkspaceFile(path, len(self._files[path]), stamp=f"{hash(self._files[path])}", named=path in named)
-            for path in found
-        )
+        return tuple(self._file(path, path in named) for path in found)
 
     def read(self, directory: str, path: str) -> bytes:
         try:
@@ -38,6 +39,13 @@ class MemoryWorkspace:
 
     def open(self, directory: str, path: str) -> BytesIO:
         return BytesIO(self.read(directory, path))
+
+    def stamp(self, directory: str, path: str) -> str:
+        return f"{hash(self.read(directory, path))}"
+
+    def _file(self, path: str, named: bool) -> WorkspaceFile:
+        content = self._files[path]
+        return WorkspaceFile(path, len(content), path in self._executable, f"{hash(content)}", named)
 
     def _matching(self, pattern: str) -> list[str]:
         parts = _parts(pattern)
@@ -67,31 +75,56 @@ def _matches(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 class MemoryS2I:
-    """Files as they are, or an image's name when ``registry`` is given. Implements ``ports.S2IClient``.
+    """Files as they are, or images when ``registry`` is given. Implements ``ports.S2IClient``.
 
-    ``uploads`` are the digests that were pushed: the same source is pushed once.
+    ``pushed``: the registry's images, the files of each by its digest; another client of the registry is given it.
+    ``uploads``: the digests that this client pushed: the same source is pushed once. ``limit``: bytes that may travel.
     """
 
-    def __init__(self, workspace: Workspace | None = None, registry: str = "") -> None:
+    def __init__(
+        self,
+        workspace: Workspace | None = None,
+        registry: str = "",
+        *,
+        pushed: dict[str, Mapping[str, bytes]] | None = None,
+        limit: int = 64 << 20,
+    ) -> None:
         self._workspace = workspace or MemoryWorkspace({})
-        self._registry = registry
+        self._registry, self._limit = registry, limit
+        self.pushed: dict[str, Mapping[str, bytes]] = {} if pushed is None else pushed
         self.uploads: list[str] = []
 
     async def source_to_image(self, source: Source, spec: JobSpec, report: Report) -> Artifact:
-        chosen = self._workspace.select(source.directory, source.files) if source.files else ()
-        theirs = [SourceFile(each.path, self._workspace.read(source.directory, each.path)) for each in chosen]
-        files = (SourceFile("cell.py", source.code.encode()), *source.modules, *theirs)
-        digest, size = digest_of(files), sum(len(each.content) for each in files)
+        content = gather(source, self._workspace, self._limit)
+        files = []
+        for entry in content.entries:
+            with content.open(entry) as file:
+                files.append(SourceFile(entry.path, file.read()))
         if not self._registry:
-            return Mounted(files, digest)
-        if digest not in self.uploads:
-            report(Progress("pushing", 0, size))
+            return Mounted(tuple(files), digest_of(files))
+        digest = self._digest(source, files, {each.path for each in content.entries if each.executable})
+        if digest not in self.pushed:
+            report(Progress("pushing", 0, content.size))
+            await asyncio.sleep(0)  # here a build can be cancelled, as everywhere
+            self.pushed[digest] = {each.path: each.content for each in files}
             self.uploads.append(digest)
-            report(Progress("pushing", size, size))
+            report(Progress("pushing", content.size, content.size))
         return Image(f"{self._registry}/{spec.name}", digest)
+
+    async def preview(self, source: Source, spec: JobSpec) -> Artifact:
+        """An image that was not pushed yet has no digest."""
+        found = await MemoryS2I(self._workspace, self._registry, limit=self._limit).source_to_image(
+            source, spec, lambda _: None
+        )
+        return evolve(found, digest="") if isinstance(found, Image) and found.digest not in self.pushed else found
 
     async def close(self) -> None:
         """Nothing is held."""
+
+    def _digest(self, source: Source, files: list[SourceFile], executable: set[str]) -> str:
+        """Of all that makes an image another one."""
+        modes = "\n".join(sorted(executable)).encode()
+        return digest_of([*files, SourceFile("/modes", modes), SourceFile("/pip", "\n".join(source.pip).encode())])
 
 
 class MemoryNotebook:

@@ -49,7 +49,7 @@ class Asking:
         for remaining in reversed(range(_ROUNDS)):
             sent = evolve(ask, headers={**ask.headers, "Authorization": used}) if used else ask
             async with self.wire.open(sent) as response:
-                if response.status in fine:
+                if response.status in fine and not _is_page(response, ask):
                     yield response
                     return
                 said = await self._said(response, ask)
@@ -82,7 +82,8 @@ class Asking:
             return await self.logins.refused(ask.host, challenge, scopes, used, ask.what)
         if said.status == 401 and not await self.logins.known(ask.host):
             raise no_credentials(ask.host, ask.what)
-        raise answered(ask.what, ask.host, said.status, said.headers, said.body)
+        putting = ask.verb == "PUT"
+        raise answered(ask.what, ask.host, said.status, said.headers, said.body, putting=putting)
 
 
 def _whole(response: aiohttp.ClientResponse, body: bytes) -> Answer:
@@ -90,3 +91,8 @@ def _whole(response: aiohttp.ClientResponse, body: bytes) -> Answer:
     return Answer(
         response.status, asked, body, str(response.url), tuple(response.headers.getall("WWW-Authenticate", ()))
     )
+
+
+def _is_page(response: aiohttp.ClientResponse, ask: Ask) -> bool:
+    """A login page, say, that calls itself a success. What is fetched is checked by who fetches it."""
+    return response.status < 400 and ask.verb != "GET" and "html" in response.headers.get("Content-Type", "")

@@ -123,6 +123,10 @@ class Bases:
                     hint="Push that image anew, or choose another (%image).",
                 ) from error
             raise
+        except TargetError as error:
+            raise SourceError(
+                f"Nothing can be put on {name}: {error}", hint="Choose another image (%image)."
+            ) from error
         body = base64.b64encode(found.body).decode()
         self._facts.keep_fact(_MANIFEST, digest, (found.media_type, body))
         return found

@@ -97,7 +97,8 @@ class DockerConfig:
         username, password = str(entry.get("username") or ""), str(entry.get("password") or "")
         if entry.get("auth"):
             try:
-                username, _, password = base64.b64decode(str(entry["auth"]), validate=False).decode().partition(":")
+                packed = "".join(str(entry["auth"]).split())
+                username, _, password = base64.b64decode(packed, validate=True).decode().partition(":")
             except (binascii.Error, UnicodeDecodeError) as error:
                 raise self._broken(f"has an auth for {key} that is no base64") from error
         found = Credentials(

@@ -38,14 +38,27 @@ class MissingBlobs(RegistryError):
         self.digests = digests
 
 
-def answered(what: str, host: str, status: int, headers: Mapping[str, str], body: bytes) -> RegistryError:
-    """An answer that is no success. ``what`` was asked for: ``the push of host/path:tag``."""
+def answered(
+    what: str, host: str, status: int, headers: Mapping[str, str], body: bytes, *, putting: bool = False
+) -> RegistryError:
+    """An answer that is no success. ``what`` was asked for: ``the push of host/path:tag``; ``putting``: something was
+    to be stored.
+    """
     errors = _errors(body)
     codes = [str(each.get("code", "")) for each in errors]
     said = _said(errors, body, headers)
-    if status in (400, 404) and any(code in _MISSING for code in codes):
+    lacking = putting and any(code in _MISSING for code in codes)
+    if lacking and status in (400, 404):
         missing = tuple(filter(None, (_digest(each) for each in errors if each.get("code") in _MISSING)))
         return MissingBlobs(f"{host} lacks blobs of {what}.", missing)
+    if lacking and status == 500:  # distribution's way to say it, and no fault that passes
+        return RegistryError(
+            f"{host} refused {what}: it does not take images some of whose layers are to be fetched from elsewhere. "
+            "Choose another %image, or let its administrator allow their URLs (validation.manifests.urls).",
+            status=status,
+        )
+    if status < 400:
+        return not_a_registry(host, what, f"HTTP {status}, {headers.get('Content-Type') or 'of no type'}")
     why, remedy = _explained(host, status, codes)
     quoted = f" ({said})" if said else ""
     passing = status in (429, 500, 502, 503, 504) and "Err 28" not in said and "no space" not in said.lower()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from ciao.adapters.kube.apierrors import AccessError
 from ciao.adapters.kube.proxies import proxy_for
 from ciao.adapters.oci.errors import RegistryError
 from ciao.adapters.oci.reference import HUB
@@ -37,8 +38,15 @@ class Trust:
         return host in self.insecure or name in self.insecure or _is_here(name)
 
     def proxy(self, url: str) -> str:
-        """The proxy's URL, or ""."""
-        return proxy_for(url, "", self.environ)
+        """The proxy's URL, or "". RegistryError for one that cannot be gone through."""
+        try:
+            return proxy_for(url, "", self.environ)
+        except (AccessError, ValueError) as error:
+            variable = f"{url.partition(':')[0].upper()}_PROXY"
+            raise RegistryError(
+                f"{variable} names no HTTP proxy, and Ciao can go through no other to {url.split('/')[2]}. "
+                "Correct it, or name the registry in NO_PROXY."
+            ) from error
 
     def context(self, host: str) -> ssl.SSLContext:
         """RegistryError for a file of certificates that holds none."""

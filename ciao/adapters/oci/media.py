@@ -84,6 +84,8 @@ def understood(body: bytes, content_type: str, digest: str, what: str) -> Manife
         raise TargetError(f"{what} is no image: its manifest is {media_type or 'of no known type'}.")
     if media_type in MANIFESTS:
         _check(document, what)
+    elif not _is_list(document):
+        raise TargetError(f"The index of {what} is damaged: it is no list of manifests.")
     return Manifest(digest, media_type, body, document)
 
 
@@ -92,12 +94,26 @@ def _check(document: Json, what: str) -> None:
     try:
         config = Descriptor.of(document["config"])
         layers = [Descriptor.of(each) for each in document["layers"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TargetError(f"The manifest of {what} is damaged: {type(error).__name__} {error}.") from error
     if config.media_type not in _CONFIGS:
         raise TargetError(f"{what} is no image: it is an artifact of the type {config.media_type}.")
     if any(each.media_type.endswith("+encrypted") for each in layers):
         raise TargetError(f"{what} has encrypted layers, and nothing can be put on top of those.")
+
+
+def _is_list(index: Json) -> bool:
+    listed = index.get("manifests")
+    return isinstance(listed, list) and all(
+        isinstance(each, dict) and "digest" in each and _says(each) for each in listed
+    )
+
+
+def _says(listed: Json) -> bool:
+    """Its platform, in words, or nothing of it."""
+    platform = listed.get("platform") or {}
+    words = ("os", "architecture", "variant")
+    return isinstance(platform, dict) and all(isinstance(platform.get(each, ""), str | None) for each in words)
 
 
 def layer_type(manifest_type: str) -> str:

@@ -20,6 +20,7 @@ from ciao.adapters.oci.errors import RegistryError
 LOST = (aiohttp.ClientError, OSError, TimeoutError, ssl.SSLError, RuntimeError)
 """What a request can raise. RuntimeError: aiohttp's word for a connection that was closed meanwhile."""
 _NUMBER = re.compile(r"\[Errno (\d+)\]")
+_SENDING = ("Can not write request body", "underlying connection")
 _RUNNING = "Is the registry running, and the VPN on? Check registry.push and %image."
 _PROXY = "Look at HTTPS_PROXY and NO_PROXY."
 
@@ -104,6 +105,8 @@ def words(error: BaseException) -> str:
     number = _NUMBER.search(said)  # of several addresses the first one's
     if number is not None and int(number[1]) in errno.errorcode:
         return os.strerror(int(number[1]))
+    if any(each in said for each in _SENDING):
+        return "it was closed in the middle of what was sent"
     return shortened(said.rstrip(".")) or type(error).__name__
 
 

@@ -79,16 +79,21 @@ class HttpRepository:
     # -- manifests -------------------------------------------------------------------------------
 
     async def digest(self, reference: str) -> str | None:
-        """By a HEAD; by the manifest itself at a registry that says no digest in a HEAD."""
+        """By a HEAD; by the manifest itself at a registry that says no digest in a HEAD, or does not answer it."""
         what = self._called(reference)
         ask = Ask(verb="HEAD", host=self.host, url=self._manifest(reference), what=what, headers={"Accept": ACCEPT})
-        answer = await self.asking.ask(ask, self._pull, (200, 404))
+        answer = await self.asking.ask(ask, self._pull, (200, 404, 405))
         if answer.status == 404:
             return None
         found = answer.headers.get("Docker-Content-Digest", "")
-        if _DIGEST.fullmatch(found):
+        if answer.status == 200 and _DIGEST.fullmatch(found):
             return found
-        return (await self.manifest(reference)).digest
+        try:
+            return (await self.manifest(reference)).digest
+        except RegistryError as error:
+            if error.status == 404:
+                return None
+            raise
 
     async def manifest(self, reference: str) -> Manifest:
         """With its bytes, whose digest is reckoned here."""

@@ -40,7 +40,7 @@ class Logins:
         self._wire, self._config, self._now = wire, config, now
         self._wanted: dict[str, Challenge] = {}
         self._tokens: dict[tuple[str, Scopes], _Token] = {}
-        self._credentials: dict[str, Credentials | None] = {}
+        self._credentials: dict[str, Credentials] = {}
         self._fetching: dict[tuple[str, Scopes], asyncio.Lock] = {}
 
     async def header(self, host: str, scopes: Scopes, what: str) -> str:
@@ -74,9 +74,10 @@ class Logins:
     # -- inside ----------------------------------------------------------------------------------
 
     async def _login(self, host: str) -> Credentials | None:
-        if host not in self._credentials:
-            self._credentials[host] = await self._config.credentials(host)
-        return self._credentials[host]
+        found = self._credentials.get(host) or await self._config.credentials(host)
+        if found is not None:  # who has none now may log in later
+            self._credentials[host] = found
+        return found
 
     async def _basic(self, host: str, what: str) -> str:
         found = await self._login(host)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -20,6 +20,7 @@ from yarl import URL
 from ciao.adapters.oci.errors import RegistryError, not_a_registry
 from ciao.adapters.oci.hosts import Trust, api_host
 from ciao.adapters.oci.outages import LOST, lost
+from ciao.core.errors import CiaoError
 
 Body = Callable[[], AsyncIterator[bytes]]
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -93,7 +94,7 @@ class Wire:
     @asynccontextmanager
     async def open(self, ask: Ask) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer's beginning; its body is the caller's. The connection is let go at the end."""
-        url = await self.located(ask.host, ask.url)
+        url = await self._located(ask)
         for _ in range(_HOPS):
             response = await self._sent(ask, url)
             try:
@@ -112,12 +113,6 @@ class Wire:
         """The RegistryError for an exception while a body is read; None: it is none of the connection's."""
         return self._unavailable(ask, error) if isinstance(error, LOST) else None
 
-    async def located(self, host: str, url: str) -> str:
-        """The whole URL; for a path, with the scheme that the host speaks."""
-        if "://" in url:
-            return url
-        return f"{await self._scheme(host)}://{api_host(host)}{url}"
-
     async def close(self) -> None:
         """Close all connections."""
         await self._session.close()
@@ -125,20 +120,31 @@ class Wire:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    async def _scheme(self, host: str) -> str:
+    async def _located(self, ask: Ask) -> str:
+        """The whole URL; for a path, with the scheme that the host speaks."""
+        if "://" in ask.url:
+            return ask.url
+        return f"{await self._scheme(ask)}://{api_host(ask.host)}{ask.url}"
+
+    async def _scheme(self, ask: Ask) -> str:
+        host = ask.host
         if not self.trust.is_insecure(host):
             return "https"
         async with self._finding.setdefault(host, asyncio.Lock()):
             if host not in self._schemes:
-                self._schemes[host] = await self._found(host)
+                self._schemes[host] = await self._found(ask)
         return self._schemes[host]
 
-    async def _found(self, host: str) -> str:
-        """TLS, unless what answers speaks none. Where nobody answers at all the next request says so."""
-        probe = Ask(verb="GET", host=host, url=f"https://{host}/v2/", what="a first look")
+    async def _found(self, ask: Ask) -> str:
+        """TLS, unless what answers speaks none. Where nobody answers nothing is found out."""
+        probe = Ask(verb="GET", host=ask.host, url=f"https://{ask.host}/v2/", what=ask.what)
         try:
             response = await self._request(probe, probe.url)
-        except (aiohttp.ClientSSLError, ssl.SSLError, aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        except (aiohttp.ClientSSLError, ssl.SSLError):
+            return "http"
+        except aiohttp.ClientConnectorError as error:
+            raise self._unavailable(probe, error) from error
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             return "http"
         except LOST as error:
             raise self._unavailable(probe, error) from error
@@ -149,9 +155,20 @@ class Wire:
         try:
             return await self._request(ask, url)
         except LOST as error:
-            raise self._unavailable(ask, error) from error
+            raise _own(error) or self._unavailable(ask, error) from error
 
     async def _request(self, ask: Ask, url: str) -> aiohttp.ClientResponse:
+        """A body that is not read to its end is closed: a file or another connection may hang on it."""
+        body = ask.body() if callable(ask.body) else ask.body
+        try:
+            return await self._begun(ask, url, body)
+        except BaseException:
+            if isinstance(body, AsyncGenerator):
+                with suppress(RuntimeError):  # it is being read just now, and ends with who reads it
+                    await body.aclose()
+            raise
+
+    async def _begun(self, ask: Ask, url: str, body: bytes | AsyncIterator[bytes] | None) -> aiohttp.ClientResponse:
         limits, parts = self._limits, urlsplit(url)
         headers = {**ask.headers, "Accept-Encoding": "identity"}
         if ask.size is not None:
@@ -161,7 +178,7 @@ class Wire:
         return await self._session.request(
             ask.verb,
             URL(url, encoded=True),
-            data=ask.body() if callable(ask.body) else ask.body,
+            data=body,
             headers=headers,
             ssl=self._context(parts.netloc) if secure else True,
             proxy=URL(proxy) if proxy else None,
@@ -182,6 +199,13 @@ class Wire:
         return lost(
             error, ask.host, ask.what, connect=limits.connect, answer=limits.commit if ask.patient else limits.answer
         )
+
+
+def _own(error: BaseException | None) -> CiaoError | None:
+    """What went wrong with the bytes that were to be sent, which aiohttp takes for a fault of the connection."""
+    while error is not None and not isinstance(error, CiaoError):
+        error = error.__cause__
+    return error
 
 
 def _same_host(one: str, other: str) -> bool:

@@ -17,13 +17,14 @@ from ciao.adapters.oci.media import Descriptor, Manifest
 from ciao.adapters.oci.platforms import of_config
 from ciao.adapters.oci.session import Registries, Repository
 from ciao.adapters.s2i.destination import BASE_LABEL, BUILDER_LABEL, PIP_PREFIX, PREFIX, Destination
+from ciao.adapters.s2i.incluster.pushing import PREFIX as CONTEXT_PREFIX
 from ciao.adapters.s2i.known import Known, Push
 from ciao.adapters.s2i.project import PREFIX as PROJECT_PREFIX
 from ciao.adapters.s2i.together import together
 from ciao.core.errors import UserError
 
 Json = dict[str, Any]
-_OURS = (PREFIX, PIP_PREFIX, PROJECT_PREFIX)
+_OURS = (PREFIX, PIP_PREFIX, PROJECT_PREFIX, CONTEXT_PREFIX)
 _AT_ONCE = 8
 _LARGEST_CONFIG = 8 << 20
 _CONFIG = "config"

@@ -22,7 +22,6 @@ from ciao.core.ports import Workspace, WorkspaceFile
 from ciao.core.secretnames import looks_secret
 
 _SHOWN = 8
-_LARGE = 1 << 20
 _DATA = 1 << 20
 """Bytes of data from which on they are worth a layer of their own."""
 _PROGRAM = (".py", ".pyi", ".ipynb", ".sh", ".toml", ".yaml", ".yml", ".json", ".ini", ".cfg", ".md", ".rst", ".txt")
@@ -70,19 +69,13 @@ class Content:
 
     @contextmanager
     def open(self, entry: Entry) -> Iterator[BinaryIO]:
-        """Its bytes; SourceError when they cannot be read, or are not what was selected any more.
-
-        Of a small file its size is enough to tell: nobody is in the middle of writing it for long.
-        """
+        """Its bytes; SourceError when they cannot be read, or are not what was selected any more."""
         if entry.content is not None:
             yield BytesIO(entry.content)
             return
         with self.workspace.open(self.directory, entry.path) as file:
             yield file
-        if entry.size < _LARGE:
-            return
-        (now,) = self.workspace.select(self.directory, (entry.path,))
-        if (now.size, now.stamp) != (entry.size, entry.stamp):
+        if entry.stamp and self.workspace.stamp(self.directory, entry.path) != entry.stamp:
             raise changed(entry.path)
 
 

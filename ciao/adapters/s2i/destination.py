@@ -18,6 +18,8 @@ PREFIX, PIP_PREFIX = "ciao-", "pip-"
 """What tags begin with: of images with a source, and of bases with packages."""
 KEY_LABEL, BUILDER_LABEL, BASE_LABEL = "dev.ciao.key", "dev.ciao.builder", "dev.ciao.base"
 """Labels in an image's config. Nothing that changes while the source does not: same source, same digest."""
+NOT_MADE = "not-made-yet"
+"""In place of a tag that nobody knows before something else is made (``%render``)."""
 _LENGTH = 32
 
 

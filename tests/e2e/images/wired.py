@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ciao.adapters.kube.connections import Connections
 from ciao.adapters.memory import MemoryJobStore
 from ciao.adapters.system import RandomNames, SystemClock
 from ciao.adapters.wiring import Wiring
@@ -18,8 +19,10 @@ from ciao.core.model import JobSpec, Role
 from ciao.core.settings import Entry, resolve
 
 
-def wiring(settings: Mapping[str, str], environ: Mapping[str, str] | None = None) -> Wiring:
-    """``settings`` by their names; ``environ`` is put on top of this process's."""
+def wiring(
+    settings: Mapping[str, str], environ: Mapping[str, str] | None = None, connections: Connections | None = None
+) -> Wiring:
+    """``settings`` by their names; ``environ`` is put on top of this process's; ``connections``: to clusters."""
     layer = tuple(Entry(key, text, Place("test")) for key, text in settings.items())
     found = resolve((layer,), [PYTORCH])
 
@@ -31,7 +34,8 @@ def wiring(settings: Mapping[str, str], environ: Mapping[str, str] | None = None
 
     return Wiring(
         settings=lambda: found, frameworks={"pytorch": PYTORCH}, store=MemoryJobStore(), workspace=LocalWorkspace(),
-        clock=SystemClock(), names=RandomNames(), environ={**os.environ, **(environ or {})}, clusters=none,
+        clock=SystemClock(), names=RandomNames(), environ={**os.environ, **(environ or {})},
+        clusters=none if connections is None else lambda: connections,
         platform=platform, builder=none,
     )  # fmt: skip
 

@@ -21,6 +21,7 @@ from ciao.adapters.s2i.destination import (
     BASE_LABEL,
     BUILDER_LABEL,
     KEY_LABEL,
+    NOT_MADE,
     PREFIX,
     Destination,
     base_of,
@@ -87,7 +88,7 @@ class RegistryBuilder:
         reference, name = self._reference(spec)
         base = await self._bases.resolve(reference, name, lambda: self._platform(spec))
         if source.pip:
-            return self._options.destination.image("packages-to-be-installed", "", platform=base.platform)
+            return self._options.destination.image(NOT_MADE, "", platform=base.platform)
         tag = self._tag(base, spec, prints)
         digest = await self._there(tag) or ""
         return self._options.destination.image(tag, digest, source=f"/{ROOT}", platform=base.platform)
