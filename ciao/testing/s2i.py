@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 import pytest
@@ -110,40 +110,31 @@ class S2IClientContract:
         assert self.built(source).digest == first.digest
         assert self.uploaded() == before
 
-    @pytest.mark.parametrize(
-        "other",
-        [
+    def test_another_source_is_another_artifact(self) -> None:
+        """A byte of code or of a module, or a module's name, makes another digest."""
+        others = (
             evolve(SOURCE, code="print('è')\n"),
             evolve(SOURCE, modules=(SourceFile("ciao_names.py", b"lr = 0.2\n"),)),
             evolve(SOURCE, modules=(SourceFile("ciao_name.py", b"lr = 0.1\n"),)),
-        ],
-        ids=["code", "module", "name of a module"],
-    )
-    def test_another_source_is_another_artifact(self, other: Source) -> None:
-        """A byte of code or of a module makes another digest."""
-        assert self.built(SOURCE).digest != self.built(other).digest
+        )
+        self.all_differ([(source, PROJECT, ()) for source in (SOURCE, *others)])
 
-    @pytest.mark.parametrize(
-        "other",
-        [
+    def test_another_file_is_another_artifact(self) -> None:
+        """A byte of a file that travels, or of its name, makes another digest."""
+        self.needs_files()
+        others: tuple[Mapping[str, bytes], ...] = (
             {**PROJECT, "data/b.csv": b"3,4,6\n"},
             {**PROJECT, "data/c.csv": b""},
             {"data/A.csv" if path == "data/a.csv" else path: content for path, content in PROJECT.items()},
-        ],
-        ids=["a byte", "one more", "a name"],
-    )
-    def test_another_file_is_another_artifact(self, other: Mapping[str, bytes]) -> None:
-        """A byte of a file that travels, or of its name, makes another digest."""
-        self.needs_files()
+        )
         source = evolve(SOURCE, files=("data",))
-        assert self.built(source).digest != self.built(source, other).digest
+        self.all_differ([(source, files, ()) for files in (PROJECT, *others)])
 
     def test_an_executable_file_is_another_artifact(self) -> None:
         """The executable bit travels in an image."""
         source = evolve(SOURCE, files=("src",))
-        plain, executable = self.built(source), self.built(source, executable=("src/run.sh",))
-        if isinstance(plain, Image):
-            assert plain.digest != executable.digest
+        if isinstance(self.built(source), Image):
+            self.all_differ([(source, PROJECT, ()), (source, PROJECT, ("src/run.sh",))])
 
     def test_another_requirement_is_another_artifact(self) -> None:
         """So is a source without any."""
@@ -268,6 +259,22 @@ class S2IClientContract:
     def built(self, source: Source, files: Mapping[str, bytes] = PROJECT, executable: Collection[str] = ()) -> Artifact:
         """One source, built by a client of its own."""
         return self.using(lambda build: build(source), files, executable)
+
+    def all_differ(self, projects: Sequence[tuple[Source, Mapping[str, bytes], Collection[str]]]) -> None:
+        """(source, files, the executable ones) of each are built, all at once, and no two have one digest."""
+
+        async def one(source: Source, files: Mapping[str, bytes], executable: Collection[str]) -> Artifact:
+            client, directory = self.tree(files, executable)
+            try:
+                return await client.source_to_image(evolve(source, directory=directory), self.spec(), lambda _: None)
+            finally:
+                await client.close()
+
+        async def every() -> list[Artifact]:
+            return await asyncio.gather(*(one(*each) for each in projects))
+
+        found = asyncio.run(every())
+        assert len({each.digest for each in found}) == len(found)
 
     def contents(self, source: Source, files: Mapping[str, bytes]) -> dict[str, bytes]:
         """The files that a replica finds, but those that stayed where they were."""

@@ -229,10 +229,8 @@ def test_what_killed_processes_left_is_swept_where_the_cluster_does_not() -> Non
         old = {"creationTimestamp": "2025-01-01T00:00:00Z"}
         api.put(RUNS, {"metadata": {"name": "old", "namespace": "team", "labels": mine, **old}})
         api.put(RUNS, {"metadata": {"name": "theirs", "namespace": "team", "labels": {}, **old}})
-        api.put(
-            RUNS,
-            {"metadata": {"name": "new", "namespace": "team", "labels": mine, "creationTimestamp": when(-DEADLINE)}},
-        )
+        lately = when(asyncio.get_running_loop().time() - DEADLINE)
+        api.put(RUNS, {"metadata": {"name": "new", "namespace": "team", "labels": mine, "creationTimestamp": lately}})
         api.holds = True
         building = asyncio.ensure_future(engine(api, TASK_RUN).build(build(), job(), lambda _: None))
         await api.begun.wait()

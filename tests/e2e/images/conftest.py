@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from attrs import frozen
 from ..cluster import Cluster
 from ..commands import call, has
 from ..notebook import Notebook
-from ..registry import push
+from ..registry import free_port, push
 from ..tenant import DEPLOY, Tenant, granted
+from ..wanted import wanted
 from .index import Index
 from .secured import Secured
 from .sources import builder_image
@@ -86,6 +88,23 @@ def open_builder(
     return begin
 
 
+@frozen
+class Host:
+    """A registry of this machine alone."""
+
+    host: str
+
+
+@pytest.fixture(scope="session")
+def registry(cluster: Cluster, worker_id: str) -> Iterator[Host]:
+    """Empty at first, for cases that need no cluster."""
+    name, port = f"{cluster.run}-plain-{worker_id}", free_port()
+    image = wanted(os.environ).registry_image
+    call("docker", "run", "--detach", "--name", name, "--publish", f"127.0.0.1:{port}:5000", image)
+    yield Host(f"localhost:{port}")
+    call("docker", "rm", "--force", "--volumes", name)
+
+
 @pytest.fixture(scope="session")
 def secured(cluster: Cluster, worker_id: str) -> Iterator[Secured]:
     """A registry that wants a name and a password of everybody."""
@@ -126,6 +145,4 @@ def builder(request: pytest.FixtureRequest, cluster: Cluster) -> str:
 
 
 def _path() -> str:
-    import os
-
     return os.environ.get("PATH", "")
