@@ -5,6 +5,7 @@
     python -m bench --quick --write    few repetitions; the table also into bench/RESULTS.md
     python -m bench --cluster          what needs a cluster (minutes); one is made as tests/e2e makes it, or
                                        CIAO_E2E_CONTEXT names one
+    python -m bench --images           source to image, beside docker and buildah (minutes); needs docker
 
 Exit code 1 when a goal is missed or a measurement fails.
 """
@@ -52,12 +53,14 @@ class Suite:
 def main() -> int:
     """Measure, print, and say by the exit code whether every goal is met."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=f"Measurements: {', '.join(ALL)}")
-    parser.add_argument("--cluster", action="store_true", help="measure what needs a cluster, which is made for it")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--cluster", action="store_true", help="measure what needs a cluster, which is made for it")
+    where.add_argument("--images", action="store_true", help="measure source to image, with a registry made for it")
     parser.add_argument("--only", action="append", metavar="NAME", help="those whose name contains NAME")
     parser.add_argument("--quick", action="store_true", help="few repetitions: does it work, roughly what comes out")
     parser.add_argument("--write", action="store_true", help="write the section of these in bench/RESULTS.md")
     chosen = parser.parse_args()
-    suite = _suite(chosen.cluster)
+    suite = _suite(chosen.cluster, chosen.images)
     names = [name for name in suite.names if not chosen.only or any(word in name for word in chosen.only)]
     if not names:
         parser.error(f"no measurement of that name; there are: {', '.join(suite.names)}")
@@ -68,18 +71,23 @@ def main() -> int:
         rows = [row for name in names for row in measured(name, measurements[name], chosen.quick)]
     print("\n" + "\n".join(results.table(rows)))
     if chosen.write:
-        command = f"`python -m bench{' --cluster' * chosen.cluster}{' --quick' * chosen.quick}`"
+        flags = (f" --{name}" for name in ("cluster", "images", "quick") if getattr(chosen, name))
+        command = f"`python -m bench{''.join(flags)}`"
         body = [command, "", *machine, "", *results.table(rows)]
         results.write(Path(__file__).with_name("RESULTS.md"), suite.title, body)
     return 0 if all(row.good is not False for row in rows) else 1
 
 
-def _suite(cluster: bool) -> Suite:
-    if not cluster:
-        return Suite(results.LOCAL, tuple(ALL), nullcontext(([], ALL)))
-    from bench import cluster as far  # with what the end-to-end tests need
+def _suite(cluster: bool, images: bool) -> Suite:
+    if cluster:
+        from bench import cluster as far  # with what the end-to-end tests need
 
-    return Suite(results.CLUSTER, tuple(far.ALL), far.on_cluster())
+        return Suite(results.CLUSTER, tuple(far.ALL), far.on_cluster())
+    if images:
+        from bench.images import suite
+
+        return Suite(results.IMAGES, tuple(suite.ALL), suite.beside_registry())
+    return Suite(results.LOCAL, tuple(ALL), nullcontext(([], ALL)))
 
 
 def measured(name: str, measurement: Measurement, quick: bool) -> list[Row]:

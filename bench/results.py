@@ -1,4 +1,4 @@
-"""The table of the results, and bench/RESULTS.md, where each suite has a section that the other leaves alone."""
+"""The table of the results, and bench/RESULTS.md, where each suite has a section that the others leave alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bench.measure import Row
 
-LOCAL, CLUSTER = "On this machine", "On a cluster"
+LOCAL, CLUSTER, IMAGES = "On this machine", "On a cluster", "Source to image"
+_SECTIONS = (LOCAL, CLUSTER, IMAGES)
 _COLUMNS = ("what", "Ciao", "beside", "result", "goal", "verdict")
 
 
@@ -25,11 +26,11 @@ def write(file: Path, title: str, body: list[str]) -> None:
     """Put a section in the place of the former one of that title."""
     sections = _sections(file.read_text(encoding="utf-8")) if file.exists() else {}
     sections[title] = "\n".join(body)
-    ordered = sorted(sections, key=(LOCAL, CLUSTER).index)
+    ordered = sorted(sections, key=_SECTIONS.index)
     parts = ["# Numbers", *(f"## {name}\n\n{sections[name].strip()}" for name in ordered)]
     file.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def _sections(text: str) -> dict[str, str]:
     pieces = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
-    return {name: body for name, body in zip(pieces[1::2], pieces[2::2], strict=True) if name in (LOCAL, CLUSTER)}
+    return {name: body for name, body in zip(pieces[1::2], pieces[2::2], strict=True) if name in _SECTIONS}

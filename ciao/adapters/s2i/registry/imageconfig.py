@@ -53,9 +53,8 @@ def config(base: Base, tops: tuple[Top, ...], changes: Changes) -> bytes:
     found["created"] = created
     found["config"] = _running(found.get("config") or {}, changes)
     found["rootfs"] = {"type": "layers", "diff_ids": [*found["rootfs"]["diff_ids"], *(top.diff_id for top in tops)]}
-    if found.get("history"):  # one that was never written is not begun here: tools count its entries
-        new = [{"created": created, "created_by": f"ciao: {top.note}", "comment": "ciao"} for top in tops]
-        found["history"] = [*found["history"], *new]
+    new = [{"created": created, "created_by": f"ciao: {top.note}", "comment": "ciao"} for top in tops]
+    found["history"] = [*(found.get("history") or [{"created": created}] * len(base.layers)), *new]
     return encoded(found)
 
 
