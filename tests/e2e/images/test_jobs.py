@@ -119,7 +119,7 @@ def test_a_registry_with_a_login(
 def test_others_take_the_images(
     open_builder: Callable[..., Notebook], bases: Bases, builds: Tenant, cluster: Cluster
 ) -> None:
-    """Docker pulls and runs what the registry builder made, containerd pulls it, and skopeo understands it."""
+    """Docker pulls and runs what the registry builder made, containerd pulled it for the job, and skopeo understands it."""
     notebook = open_builder(FILES)
     cell = "%framework=pytorch;%name=judged;%s2i=registry\n%image=IMAGE\n%file=data,helper.py\n"
     code = "from helper import shout\nprint(shout('by hand'), len(open('data/large.bin', 'rb').read()))\n"
@@ -134,7 +134,8 @@ def test_others_take_the_images(
     finally:
         call("docker", "rmi", "--force", f"{repository}@{digest}")
     if cluster.node:
-        call("docker", "exec", cluster.node, "crictl", "pull", f"{repository}@{digest}")
+        had = call("docker", "exec", cluster.node, "ctr", "--namespace=k8s.io", "images", "ls", "-q")
+        assert f"{repository}@{digest}" in had.split()
     if not has("skopeo"):
         pytest.skip("skopeo is not on PATH; Docker and containerd took it")
     told = call("skopeo", "inspect", "--tls-verify=false", f"docker://{repository}@{digest}")
