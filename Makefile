@@ -40,7 +40,7 @@ e2e:  ## notebooks against a real cluster, which is made in Docker for it (needs
 
 e2e-images:  ## cells become images, by every builder, and jobs pull them (needs docker, kind, kubectl; s2i, skopeo)
 	$(need) test e2e
-	@$(BIN)/python -m pytest tests/e2e/images -n 3 --dist worksteal -rs $(ARGS)
+	@$(BIN)/python -m pytest tests/e2e/images -n 4 --dist worksteal -rs $(ARGS)
 
 e2e-faults:  ## the same with things that go wrong: connections, tokens, the apiserver, the operator, pods, log files
 	$(need) test e2e torch

@@ -26,6 +26,7 @@ from ..commands import call, has
 from ..nodeimages import docker
 from ..tenant import Tenant
 from .conftest import Bases
+from .index import PACKAGE, Index
 from .wired import spec, wiring
 
 
@@ -33,10 +34,11 @@ class BuilderContract(S2IClientContract):
     """``builder`` is what %s2i says."""
 
     builder = ""
+    requirements: tuple[str, ...] = (PACKAGE,)
 
     @pytest.fixture(autouse=True)
-    def _place(self, cluster: Cluster, builds: Tenant, bases: Bases, tmp_path: Path) -> None:
-        self.cluster, self.tenant, self.root = cluster, builds, tmp_path
+    def _place(self, cluster: Cluster, builds: Tenant, bases: Bases, index: Index, tmp_path: Path) -> None:
+        self.cluster, self.tenant, self.root, self.index = cluster, builds, tmp_path, index.url
         self.base, self.path = bases.of(self.builder), f"{builds.namespace}/ciao"
 
     def tree(self, files: Mapping[str, bytes], executable: Collection[str] = ()) -> tuple[S2IClient, str]:
@@ -52,6 +54,7 @@ class BuilderContract(S2IClientContract):
             "registry.insecure": self.cluster.pods_registry,
             "registry.path": str(root / "known"),
             "s2i.limit": str(self.limit),
+            "pip.index": self.index,
             "kubeflow.namespace": self.tenant.namespace,
         }
         connections = Connections(Access(kubeconfig=str(self.tenant.kubeconfig), context=None, environ={}))
@@ -92,7 +95,10 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 class TestRegistry(BuilderContract):
+    """Packages are others' part, see test_jobs."""
+
     builder = "registry"
+    requirements = ()
 
 
 class TestDocker(BuilderContract):

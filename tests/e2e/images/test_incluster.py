@@ -5,7 +5,6 @@ rights of deploy/rbac.yaml and deploy/rbac-builds.yaml.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import time
@@ -150,16 +149,6 @@ def test_a_cell_with_its_files_runs(session: Callable[..., Session]) -> None:
     assert (build(source), build.told) == (image, [])
     names = "cell.py|ciao_replica.py|data|it's $(a) [b] é.txt|run.sh"
     assert run(image) == f"{names}|1,2|True"
-    until(lambda: build.left == [])
-
-
-def test_what_no_configmap_holds_goes_by_way_of_the_registry(session: Callable[..., Session]) -> None:
-    """Each byte of it."""
-    build = session()
-    (build.folder / "large.bin").write_bytes(os.urandom(3 << 20))
-    image = build(Source(code="import hashlib\nprint(hashlib.sha256(open('large.bin','rb').read()).hexdigest())\n",
-                         files=("large.bin",)))  # fmt: skip
-    assert run(image) == hashlib.sha256((build.folder / "large.bin").read_bytes()).hexdigest()
     until(lambda: build.left == [])
 
 
