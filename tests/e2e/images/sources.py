@@ -14,6 +14,7 @@ COPY assemble run /usr/libexec/s2i/
 RUN ["mkdir", "-p", "/opt/app-root/src"]
 RUN ["chown", "-R", "1001:0", "/opt/app-root"]
 WORKDIR /opt/app-root/src
+ENV HOME=/opt/app-root/src
 USER 1001
 """
 _ASSEMBLE = """#!/bin/bash

@@ -115,7 +115,7 @@ def test_a_registry_with_a_login(
 def test_others_take_the_images(
     open_builder: Callable[..., Notebook], bases: Bases, builds: Tenant, cluster: Cluster
 ) -> None:
-    """Docker pulls and runs what the registry builder made, containerd pulled it for the job, and skopeo understands it."""
+    """What the registry builder made Docker pulls and runs, containerd has pulled, and skopeo understands."""
     notebook = open_builder(FILES)
     cell = "%framework=pytorch;%name=judged;%s2i=registry\n%image=IMAGE\n%file=data,helper.py\n"
     code = "from helper import shout\nprint(shout('by hand'), len(open('data/large.bin', 'rb').read()))\n"
