@@ -327,6 +327,16 @@ class _Managing(BackendSuite):
 
         self.on_bench(check)
 
+    def test_it_says_what_images_are_for(self) -> None:
+        """``os/architecture``, or nothing where images have no meaning."""
+
+        async def check(bench: BackendBench) -> None:
+            platform = await bench.backend.platform(bench.spec({MASTER: ()}, "ciao-platform"))
+            assert bool(platform) == bench.backend.accepts_images
+            assert not platform or platform.startswith("linux/")
+
+        self.on_bench(check)
+
     def test_a_refused_artifact_leaves_nothing(self) -> None:
         """A target without images refuses one as the user's mistake, and no job exists afterwards."""
 

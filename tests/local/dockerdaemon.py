@@ -106,8 +106,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._chunk(b"")
 
     def _chunk(self, data: bytes) -> None:
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-        self.wfile.flush()
+        with suppress(BrokenPipeError, ConnectionResetError):  # whoever has heard enough hangs up
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":

@@ -17,6 +17,7 @@ from ciao.adapters.oci.asking import Asking
 from ciao.adapters.oci.blobs import sha256
 from ciao.adapters.oci.dockerconfig import DockerConfig
 from ciao.adapters.oci.errors import RegistryError, not_a_registry, wrong_digest
+from ciao.adapters.oci.farewell import begun, quickly
 from ciao.adapters.oci.hosts import Trust
 from ciao.adapters.oci.media import ACCEPT, Manifest, understood
 from ciao.adapters.oci.patience import Patience
@@ -191,13 +192,12 @@ class HttpRepository:
         ask = Ask(verb="POST", host=self.host, url=url, what=f"the mount of {self._called(digest)}", body=b"", size=0)
         scopes = self._push | {f"repository:{path}:pull"}
         try:
-            answer = await self.asking.ask(ask, scopes, (201, 202))
+            answer = await begun(self.asking.ask(ask, scopes, (201, 202)), self._drop)
         except RegistryError as error:
             if error.status in (400, 401, 403, 404, 405):
                 return False
             raise
-        if answer.status == 202:
-            await self._drop(answer)
+        await quickly(self._drop(answer))
         return answer.status == 201
 
     async def upload(self, blob: Blob, sent: Callable[[int], None] | None = None) -> None:
@@ -235,13 +235,11 @@ class HttpRepository:
         return [str(each) for each in tags]
 
     async def _drop(self, answer: Answer) -> None:
+        """The upload that was begun instead of a mount."""
         location = answer.headers.get("Location")
-        if location:
+        if answer.status == 202 and location:
             ask = Ask(verb="DELETE", host=self.host, url=urljoin(answer.url, location), what="an upload")
-            try:
-                await self.asking.once(ask, self._push, (204, 202, 200))
-            except RegistryError:
-                return  # it is purged some day
+            await self.asking.once(ask, self._push, (204, 202, 200))
 
 
 def open_registries(settings: Settings, environ: Mapping[str, str]) -> Registries:

@@ -8,15 +8,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
 from attrs import define, frozen
 
 from ciao.adapters.oci.asking import Asking
 from ciao.adapters.oci.errors import RegistryError, not_a_registry
+from ciao.adapters.oci.farewell import begun, quickly
 from ciao.adapters.oci.session import Blob
 from ciao.adapters.oci.tokens import Scopes
 from ciao.adapters.oci.wire import Answer, Ask
@@ -24,7 +23,6 @@ from ciao.adapters.oci.wire import Answer, Ask
 _LARGE = 64 << 20
 _CHUNK = 32 << 20
 _SMALL_CHUNK = 4 << 20
-_FAREWELL = 2.0  # seconds
 
 
 @frozen(kw_only=True)
@@ -38,16 +36,16 @@ class Upload:
     whole: set[str]
     sent: Callable[[int], None]
 
-    async def run(self, blob: Blob, at: str | None = None) -> None:
-        """There when this returns. ``at``: an upload that is begun already (a mount that was none)."""
-        given = [at] if at else []
+    async def run(self, blob: Blob) -> None:
+        """There when this returns."""
 
         async def attempt() -> None:
-            session = _Session(given.pop() if given else await self._begin(blob))
+            location = await begun(self._begin(blob), lambda location: self._give_up(_Session(location)))
+            session = _Session(location)
             try:
                 await self._send(blob, session)
             except BaseException:
-                await self._give_up(session)
+                await quickly(self._give_up(session))
                 raise
 
         await self.asking.patiently(attempt)
@@ -78,7 +76,7 @@ class Upload:
             except RegistryError as error:
                 if error.status != 413 or blob.size <= _SMALL_CHUNK:
                     raise
-            await self._give_up(session)
+            await quickly(self._give_up(session))
             session.location = await self._begin(blob)
             return await self._chunks(blob, session, _SMALL_CHUNK)
         return await self._chunks(blob, session, _CHUNK)
@@ -144,16 +142,9 @@ class Upload:
                 self.sent(done)
 
     async def _give_up(self, session: _Session) -> None:
-        if session.over:
-            return
-        ask = Ask(verb="DELETE", host=self.host, url=session.location, what="an upload that is given up")
-
-        async def farewell() -> None:
-            with suppress(RegistryError, TimeoutError):
-                async with asyncio.timeout(_FAREWELL):
-                    await self.asking.once(ask, self.scopes, (204, 202, 200))
-
-        await asyncio.shield(asyncio.ensure_future(farewell()))
+        if not session.over:
+            ask = Ask(verb="DELETE", host=self.host, url=session.location, what="an upload that is given up")
+            await self.asking.once(ask, self.scopes, (204, 202, 200))
 
 
 @define
