@@ -1,4 +1,4 @@
-"""How far the making of an image has come: one line that is replaced, and says in the end how long it took."""
+"""How far the making of an image has come: one line that is replaced, and says in the end what it was."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ _BAR = (
 
 
 class Building:
-    """Kept from a job's events. ``now``: monotonic seconds."""
+    """Kept from a job's events. ``now``: monotonic seconds. The sizes of steps that had one are said in the end, too."""
 
     def __init__(self) -> None:
         self._last: Progress | None = None
-        self._began = self._now = 0.0
+        self._began = 0.0
+        self._sizes: dict[str, int] = {}
         self._over = ""
 
     def note(self, event: Event, now: float) -> bool:
         """Whether it shows something else now."""
         if isinstance(event, Progress) and not self._over:
             self._began = now if self._last is None else self._began
-            self._last, self._now = event, now
+            self._last = event
+            if event.total:
+                self._sizes[event.what] = event.total
             return True
         if isinstance(event, Submitted | Ended) and self._last is not None and not self._over:
-            self._over = f"✓ image made in {duration(now - self._began)}"
+            steps = (f" · {what} {size(total)}" for what, total in self._sizes.items())
+            self._over = f"✓ image made in {duration(now - self._began)}{''.join(steps)}"
             return True
         return False
 

@@ -32,12 +32,12 @@ def test_a_line_of_a_log_is_shown_as_text() -> None:
 
 
 def test_in_the_end_it_says_how_long_it_took() -> None:
-    """When the job exists; what comes later changes nothing."""
+    """And how much was moved, when the job exists; what comes later changes nothing."""
     building = Building()
     building.note(Progress("one"), 1.0)
-    building.note(Progress("two"), 3.0)
+    building.note(Progress("packing data", 1, 4 << 20), 3.0)
     assert building.note(EXISTS, 3.5)
-    assert told(building) == "✓ image made in 2.5 s"
+    assert told(building) == "✓ image made in 2.5 s · packing data 4.0 MiB"
     assert not building.note(Progress("three"), 4.0)
     assert not building.failed(5.0)
 
