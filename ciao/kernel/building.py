@@ -16,7 +16,7 @@ _BAR = (
 
 
 class Building:
-    """Kept from a job's events. ``now``: monotonic seconds. The sizes of steps that had one are said in the end, too."""
+    """Kept from a job's events. ``now``: monotonic seconds. In the end the sizes of its steps are said, too."""
 
     def __init__(self) -> None:
         self._last: Progress | None = None
