@@ -61,7 +61,7 @@ def not_an_apiserver(login: Login, said: str) -> Unreachable:
 
 def broken(error: BaseException, login: Login, idle: float | None) -> Broken:
     """A stream ended in its middle."""
-    what = f"nothing came for {idle:g} s" if idle is not None and isinstance(error, TimeoutError) else _words(error)
+    what = f"nothing came for {idle:g} s" if idle is not None and isinstance(error, TimeoutError) else words(error)
     return Broken(f"The connection to {login.endpoint.server} (context {login.context}) broke: {what}.")
 
 
@@ -82,7 +82,7 @@ def _certificate(error: BaseException, endpoint: Endpoint, timeouts: Timeouts) -
 
 
 def _tls(error: BaseException, endpoint: Endpoint, timeouts: Timeouts) -> str:
-    said = _words(error)
+    said = words(error)
     if "WRONG_VERSION_NUMBER" in said:
         return "it does not speak TLS there; is the server's URL http://?"
     return f"no TLS connection is made ({said})"
@@ -94,11 +94,11 @@ def _name(error: BaseException, endpoint: Endpoint, timeouts: Timeouts) -> str:
 
 
 def _refused(error: BaseException, endpoint: Endpoint, timeouts: Timeouts) -> str:
-    return _words(error)
+    return words(error)
 
 
 def _no_proxy(error: BaseException, endpoint: Endpoint, timeouts: Timeouts) -> str:
-    return f"its proxy {endpoint.shown_proxy} does not answer ({_words(error)})"
+    return f"its proxy {endpoint.shown_proxy} does not answer ({words(error)})"
 
 
 def _proxy_says(error: BaseException, endpoint: Endpoint, timeouts: Timeouts) -> str:
@@ -119,7 +119,7 @@ def _closed(error: BaseException, endpoint: Endpoint, timeouts: Timeouts) -> str
     return "it closed the connection without an answer"
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
     """``Connection refused``: the system's words for it, without numbers and addresses."""
     inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(inner, ssl.SSLError):

@@ -5,21 +5,18 @@ One table, most special first.
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 import ssl
 from collections.abc import Callable
 
 import aiohttp
 from attrs import frozen
 
+from ciao.adapters.kube.outages import words
 from ciao.adapters.kube.phrases import shortened
 from ciao.adapters.oci.errors import RegistryError
 
 LOST = (aiohttp.ClientError, OSError, TimeoutError, ssl.SSLError, RuntimeError)
 """What a request can raise. RuntimeError: aiohttp's word for a connection that was closed meanwhile."""
-_NUMBER = re.compile(r"\[Errno (\d+)\]")
 _SENDING = ("Can not write request body", "underlying connection")
 _RUNNING = "Is the registry running, and the VPN on? Check registry.push and %image."
 _PROXY = "Look at HTTPS_PROXY and NO_PROXY."
@@ -73,7 +70,7 @@ def _name(error: BaseException, waited: _Waited) -> str:
 
 
 def _no_proxy(error: BaseException, waited: _Waited) -> str:
-    return f"its proxy does not help ({words(error)})"
+    return f"its proxy does not help ({_words(error)})"
 
 
 def _no_connection(error: BaseException, waited: _Waited) -> str:
@@ -89,25 +86,16 @@ def _no_url(error: BaseException, waited: _Waited) -> str:
 
 
 def _refused(error: BaseException, waited: _Waited) -> str:
-    return words(error)
+    return _words(error)
 
 
 def _broke(error: BaseException, waited: _Waited) -> str:
-    return f"the connection broke ({words(error)})"
+    return f"the connection broke ({_words(error)})"
 
 
-def words(error: BaseException) -> str:
-    """``Connection refused``: the system's words for it, without numbers and addresses."""
-    inner = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(inner, ssl.SSLError):
-        return inner.reason or shortened(str(inner))
-    said = str(inner)
-    number = _NUMBER.search(said)  # of several addresses the first one's
-    if number is not None and int(number[1]) in errno.errorcode:
-        return os.strerror(int(number[1]))
-    if any(each in said for each in _SENDING):
-        return "it was closed in the middle of what was sent"
-    return shortened(said.rstrip(".")) or type(error).__name__
+def _words(error: BaseException) -> str:
+    said = words(error)
+    return "it was closed in the middle of what was sent" if any(each in said for each in _SENDING) else said
 
 
 _AUTHORITY = "Name its authority's file in registry.ca, or {host} in registry.insecure."

@@ -20,7 +20,7 @@ from ciao.adapters.s2i.destination import BASE_LABEL, BUILDER_LABEL, PIP_PREFIX,
 from ciao.adapters.s2i.incluster.pushing import PREFIX as CONTEXT_PREFIX
 from ciao.adapters.s2i.known import Known, Push
 from ciao.adapters.s2i.project import PREFIX as PROJECT_PREFIX
-from ciao.adapters.s2i.together import together
+from ciao.adapters.together import together
 from ciao.core.errors import UserError
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from attrs import define, field
 
@@ -28,10 +28,10 @@ from ciao.adapters.kubeflow.preflight.serving import Serving
 from ciao.adapters.kubeflow.preflight.trial import Trial
 from ciao.adapters.kubeflow.seen import facts
 from ciao.adapters.kubeflow.seen.asked import asks
+from ciao.adapters.together import together
 from ciao.core.model import JobSpec
 from ciao.core.ports import Clock, Finding, Severity
 
-T = TypeVar("T")
 _SHORT = 30
 
 
@@ -92,7 +92,7 @@ class Preflight:
     async def _answers(self, asked: Iterable[Mapping[str, Request]]) -> dict[str, Answer]:
         """All at once; what two checks ask for is asked once."""
         requests = {name: request for each in asked for name, request in each.items()}
-        found = await _together([self._answer(each) for each in requests.values()])
+        found = await together(*(self._answer(each) for each in requests.values()))
         return dict(zip(requests, found, strict=True))
 
     async def _answer(self, request: Request) -> Answer:
@@ -154,15 +154,3 @@ def _short_lived(job: Json) -> Iterable[Finding]:
 
 def _key(request: Request) -> str:
     return request.key or f"{request.path} {request.params} {request.metadata}"
-
-
-async def _together(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """All results, or the first error, when nothing of it goes on any more."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        return await asyncio.gather(*tasks)
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        raise

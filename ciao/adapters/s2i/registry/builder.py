@@ -31,7 +31,7 @@ from ciao.adapters.s2i.fingerprints import Fingerprint, fingerprints, of
 from ciao.adapters.s2i.known import Known, Push
 from ciao.adapters.s2i.registry.imageconfig import Changes
 from ciao.adapters.s2i.registry.publishing import Part, Publisher
-from ciao.adapters.s2i.together import together
+from ciao.adapters.together import together
 from ciao.core.model import Image, JobSpec, Source
 from ciao.core.ports import Clock, Report, Workspace
 

@@ -25,7 +25,7 @@ from ciao.adapters.s2i.known import Known
 from ciao.adapters.s2i.registry import imageconfig
 from ciao.adapters.s2i.registry.imageconfig import Changes, Top
 from ciao.adapters.s2i.registry.layer import Layer, pack
-from ciao.adapters.s2i.together import together
+from ciao.adapters.together import together
 from ciao.core.errors import TargetError
 from ciao.core.events import Progress
 from ciao.core.ports import Report
