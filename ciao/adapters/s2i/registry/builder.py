@@ -1,13 +1,15 @@
 """Port ``S2IClient`` over a registry's API: the cell and its files become a layer on the base, and nothing else runs.
 
 A tag is made of all that goes in, so an image that is there is found by one HEAD, and the base's digest by another at
-the same time: that is all for a source that did not change. ``%pip`` needs something that runs: another builder makes a
+the same time: that is all for a source that did not change. For one that did, its blobs are on their way meanwhile, for
+the base as it last was: three round trips. ``%pip`` needs something that runs: another builder makes a
 base with the packages, once for each set (docs/adr/0010-packages-are-installed-by-who-can-run.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 from attrs import frozen
 
@@ -30,7 +32,7 @@ from ciao.adapters.s2i.destination import (
 from ciao.adapters.s2i.fingerprints import Fingerprint, fingerprints, of
 from ciao.adapters.s2i.known import Known, Push
 from ciao.adapters.s2i.registry.imageconfig import Changes
-from ciao.adapters.s2i.registry.publishing import Part, Publisher
+from ciao.adapters.s2i.registry.publishing import Part, Publication, Publisher
 from ciao.adapters.together import together
 from ciao.core.model import Image, JobSpec, Source
 from ciao.core.ports import Clock, Report, Workspace
@@ -39,6 +41,7 @@ NAME = "registry"
 ROOT = "ciao"
 _RECIPE = 1
 """Another one when the same ingredients make another image."""
+_SEEN = "seen"
 Packages = Callable[[Base, tuple[str, ...], JobSpec, Report], Awaitable[Base]]
 
 
@@ -73,25 +76,31 @@ class RegistryBuilder:
     async def source_to_image(self, source: Source, spec: JobSpec, report: Report) -> Image:
         """As the port says."""
         content, prints = await apart(lambda stop: self._gathered(source, stop))
-        base, digest = await self._looked_up(source, spec, prints, report)
-        tag = self._tag(base, spec, prints)
+        wish = _Wish(source, spec, report, content, prints)
+        guess = await self._guess(wish)
+        if guess is None or self._known.fact(_SEEN, self._place(guess, wish)):
+            base, digest = await self._looked_up(guess, wish)
+        else:  # it was never seen here: that it has to be sent is likely, and blobs that nobody needs do no harm
+            async with self._sending(guess, wish) as publication:
+                base, digest = await self._looked_up(guess, wish)
+                if digest is None and base.digest == guess.digest:
+                    digest = await self._committed(publication, base, wish)
         if digest is None:
-            parts, changes = _parts(content, prints), self._changes(base, spec, tag)
-            push = self._options.destination.push
-            digest = await self._publisher.publish(base, parts, changes, f"{push}:{tag}", report)
-            self._keep(source, spec, base, tag, digest)
-        return self._options.destination.image(tag, digest, source=f"/{ROOT}", platform=base.platform)
+            async with self._sending(base, wish) as publication:
+                digest = await self._committed(publication, base, wish)
+        return self._image(base, wish, digest)
 
     async def preview(self, source: Source, spec: JobSpec) -> Image:
         """As the port says. With ``%pip`` the base may have to be made, and then nobody knows the tag yet."""
-        _, prints = await apart(lambda stop: self._gathered(source, stop))
+        content, prints = await apart(lambda stop: self._gathered(source, stop))
+        wish, destination = _Wish(source, spec, lambda _: None, content, prints), self._options.destination
         reference, name = self._reference(spec)
         base = await self._bases.resolve(reference, name, lambda: self._platform(spec))
         if source.pip:
-            return self._options.destination.image(NOT_MADE, "", platform=base.platform)
-        tag = self._tag(base, spec, prints)
+            return destination.image(NOT_MADE, "", platform=base.platform)
+        tag = self._tag(base, wish)
         digest = await self._there(tag) or ""
-        return self._options.destination.image(tag, digest, source=f"/{ROOT}", platform=base.platform)
+        return destination.image(tag, digest, source=f"/{ROOT}", platform=base.platform)
 
     async def close(self) -> None:
         """Close connections."""
@@ -104,24 +113,29 @@ class RegistryBuilder:
         content = gather(source, self._workspace, self._options.limit)
         return content, fingerprints(content, self._known, stop)
 
-    async def _looked_up(
-        self, source: Source, spec: JobSpec, prints: tuple[Fingerprint, ...], report: Report
-    ) -> tuple[Base, str | None]:
+    async def _guess(self, wish: _Wish) -> Base | None:
+        """The base as it last was; None when it is not known, or is to be another, with packages."""
+        if wish.source.pip:
+            return None
+        reference, name = self._reference(wish.spec)
+        return await self._bases.remembered(reference, name, lambda: self._platform(wish.spec))
+
+    async def _looked_up(self, guess: Base | None, wish: _Wish) -> tuple[Base, str | None]:
         """The base, and the image's digest if it is there: one round trip where the base is what it was."""
-        reference, name = self._reference(spec)
-        guess = None if source.pip else await self._bases.remembered(reference, name, lambda: self._platform(spec))
         if guess is not None:
-            base, digest = await together(self._base(source, spec, report), self._there(self._tag(guess, spec, prints)))
+            base, digest = await together(self._base(wish), self._there(self._tag(guess, wish)))
             if base.digest == guess.digest:
                 return base, digest
         else:
-            base = await self._base(source, spec, report)
-        return base, await self._there(self._tag(base, spec, prints))
+            base = await self._base(wish)
+        return base, await self._there(self._tag(base, wish))
 
-    async def _base(self, source: Source, spec: JobSpec, report: Report) -> Base:
-        reference, name = self._reference(spec)
-        base = await self._bases.resolve(reference, name, lambda: self._platform(spec))
-        return await self._packages(base, source.pip, spec, report) if source.pip else base
+    async def _base(self, wish: _Wish) -> Base:
+        reference, name = self._reference(wish.spec)
+        base = await self._bases.resolve(reference, name, lambda: self._platform(wish.spec))
+        if not wish.source.pip:
+            return base
+        return await self._packages(base, wish.source.pip, wish.spec, wish.report)
 
     async def _there(self, tag: str) -> str | None:
         return await self._registries.repository(self._options.destination.push).digest(tag)
@@ -132,34 +146,51 @@ class RegistryBuilder:
 
     # -- what is made ----------------------------------------------------------------------------
 
-    def _tag(self, base: Base, spec: JobSpec, prints: tuple[Fingerprint, ...]) -> str:
-        return tag_of(PREFIX, NAME, _RECIPE, base.digest, self._python(spec), prints)
+    def _tag(self, base: Base, wish: _Wish) -> str:
+        return tag_of(PREFIX, NAME, _RECIPE, base.digest, self._python(wish.spec), wish.prints)
+
+    def _place(self, base: Base, wish: _Wish) -> str:
+        return f"{self._options.destination.push}:{self._tag(base, wish)}"
 
     def _python(self, spec: JobSpec) -> str:
         return spec.python or self._options.python
 
-    def _changes(self, base: Base, spec: JobSpec, tag: str) -> Changes:
+    def _sending(self, base: Base, wish: _Wish) -> AbstractAsyncContextManager[Publication]:
         """``docker run`` of the image runs the cell, too."""
-        return Changes(
-            command=(self._python(spec), "-u", f"/{ROOT}/{RUNNER}", f"/{ROOT}/{CELL}"),
+        tag = self._tag(base, wish)
+        changes = Changes(
+            command=(self._python(wish.spec), "-u", f"/{ROOT}/{RUNNER}", f"/{ROOT}/{CELL}"),
             env=(("CIAO_SOURCE", f"/{ROOT}"),),
             labels=((KEY_LABEL, tag), (BUILDER_LABEL, NAME), (BASE_LABEL, base.digest)),
             directory=f"/{ROOT}",
         )
+        parts = _parts(wish.content, wish.prints)
+        return self._publisher.sending(base, parts, changes, self._place(base, wish), wish.report)
 
-    def _keep(self, source: Source, spec: JobSpec, base: Base, tag: str, digest: str) -> None:
-        reference = f"{self._options.destination.push}:{tag}"
-        self._known.keep_push(
-            Push(
-                reference=reference,
-                digest=digest,
-                builder=NAME,
-                base=base.name,
-                label=source.label,
-                job=spec.name,
-                at=self._clock.now(),
-            )
-        )
+    async def _committed(self, publication: Publication, base: Base, wish: _Wish) -> str:
+        digest = await publication.commit()
+        push = Push(
+            reference=self._place(base, wish), digest=digest, builder=NAME, base=base.name, label=wish.source.label,
+            job=wish.spec.name, at=self._clock.now(),
+        )  # fmt: skip
+        self._known.keep_push(push)
+        return digest
+
+    def _image(self, base: Base, wish: _Wish, digest: str) -> Image:
+        self._known.keep_fact(_SEEN, self._place(base, wish), 1)
+        tag, platform = self._tag(base, wish), base.platform
+        return self._options.destination.image(tag, digest, source=f"/{ROOT}", platform=platform)
+
+
+@frozen
+class _Wish:
+    """What is asked for, with what travels."""
+
+    source: Source
+    spec: JobSpec
+    report: Report
+    content: Content
+    prints: tuple[Fingerprint, ...]
 
 
 def _parts(content: Content, prints: tuple[Fingerprint, ...]) -> tuple[Part, ...]:

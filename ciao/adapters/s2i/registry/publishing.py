@@ -7,8 +7,9 @@ says which, and gets just those.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 
 from attrs import define, field, frozen
 
@@ -64,25 +65,58 @@ class Publisher:
     def __init__(self, registries: Registries, known: Known) -> None:
         self._registries, self._known = registries, known
 
-    async def publish(self, base: Base, parts: tuple[Part, ...], changes: Changes, where: str, report: Report) -> str:
-        """The digest of the image, which is at ``where`` (``host/path:tag``) when this returns; raised or cancelled,
-        nobody sees anything of it.
+    @asynccontextmanager
+    async def sending(
+        self, base: Base, parts: tuple[Part, ...], changes: Changes, where: str, report: Report
+    ) -> AsyncIterator[Publication]:
+        """All blobs of the image are sent from now on; it exists at ``where`` (``host/path:tag``) once it is committed.
+
+        Left before that, what is under way ends, and nobody sees anything of it.
         """
         repository, _, tag = where.rpartition(":")
         with ExitStack() as packed:
-            push = _Push(self._registries.repository(repository), self._registries, self._known, base, report, packed)
-            tops = tuple(await together(*(push.top(part) for part in parts)))
-            config = BytesBlob(imageconfig.config(base, tops, changes))
-            manifest = imageconfig.manifest(base, tops, _described(base, config))
-            await together(*(push.send(part, top) for part, top in zip(parts, tops, strict=True)),
-                           push.upload(config), push.base_there())  # fmt: skip
+            target = self._registries.repository(repository)
+            push = _Push(target, self._registries, self._known, base, report, parts, packed)
+            sending = asyncio.ensure_future(push.sent(changes))
             try:
-                await push.commit(tag, manifest)
-            except MissingBlobs as missing:
-                await push.mend(missing.digests, parts, config)
-                await push.commit(tag, manifest)
-            push.remember(tops)
-            return sha256(manifest)
+                yield Publication(push, sending, tag)
+            finally:
+                sending.cancel()
+                await asyncio.wait((sending,))
+                if not sending.cancelled():
+                    sending.exception()  # whoever wanted to know has heard it by ``commit``
+
+    async def publish(self, base: Base, parts: tuple[Part, ...], changes: Changes, where: str, report: Report) -> str:
+        """The image is at ``where`` when this returns its digest."""
+        async with self.sending(base, parts, changes, where, report) as publication:
+            return await publication.commit()
+
+
+@frozen
+class Publication:
+    """An image whose blobs are being sent."""
+
+    _push: _Push
+    _sending: asyncio.Future[_Sent]
+    _tag: str
+
+    async def commit(self) -> str:
+        """The digest of the image, which exists when this returns. Raises what sending raised."""
+        sent, push = await self._sending, self._push
+        try:
+            await push.commit(self._tag, sent.manifest)
+        except MissingBlobs as missing:
+            await push.mend(missing.digests, sent.config)
+            await push.commit(self._tag, sent.manifest)
+        push.remember(sent.tops)
+        return sha256(sent.manifest)
+
+
+@frozen
+class _Sent:
+    tops: tuple[Top, ...]
+    config: BytesBlob
+    manifest: bytes
 
 
 @define(eq=False)
@@ -94,12 +128,21 @@ class _Push:
     known: Known
     base: Base
     report: Report
+    parts: tuple[Part, ...]
     packed: ExitStack
     layers: dict[str, Layer] = field(factory=dict)
 
+    async def sent(self, changes: Changes) -> _Sent:
+        """All blobs are at the registry, as far as is known."""
+        tops = tuple(await together(*(self._top(part) for part in self.parts)))
+        config = BytesBlob(imageconfig.config(self.base, tops, changes))
+        layers = (self._send(part, top) for part, top in zip(self.parts, tops, strict=True))
+        await together(*layers, self._upload(config), self._base_there())
+        return _Sent(tops, config, imageconfig.manifest(self.base, tops, _described(self.base, config)))
+
     # -- layers ----------------------------------------------------------------------------------
 
-    async def top(self, part: Part) -> Top:
+    async def _top(self, part: Part) -> Top:
         """The part's layer: known, or packed now."""
         found = self.known.fact(_LAYER, part.key)
         if found is None:
@@ -107,14 +150,14 @@ class _Push:
             found = (layer.diff_id, layer.digest, layer.size)
         return Top(diff_id=found[0], digest=found[1], size=found[2], note=part.note)
 
-    async def send(self, part: Part, top: Top) -> None:
+    async def _send(self, part: Part, top: Top) -> None:
         """The part's layer is at the registry, as far as is known."""
         layer = self.layers.get(part.key)
         if layer is None:
             if self.known.fact(_PUSHED, self._place(top.digest)) or await self.target.has(top.digest):
                 return
             layer = await self._pack(part)
-        await self.upload(layer, part.note)
+        await self._upload(layer, part.note)
 
     async def _pack(self, part: Part) -> Layer:
         tell = _teller(self.report, f"packing {part.note}", part.size)
@@ -126,13 +169,13 @@ class _Push:
         self.known.keep_fact(_LAYER, part.key, (layer.diff_id, layer.digest, layer.size))
         return layer
 
-    async def upload(self, blob: Blob, note: str = "") -> None:
+    async def _upload(self, blob: Blob, note: str = "") -> None:
         """Into the target."""
         await self.target.upload(blob, _teller(self.report, f"pushing {note}", blob.size))
 
     # -- the base --------------------------------------------------------------------------------
 
-    async def base_there(self) -> None:
+    async def _base_there(self) -> None:
         """Its layers are in the target's repository, too, as far as is known."""
         if self.base.reference.repository != self.target.name and not self.known.fact(_BASED, self._based):
             await self._transfer([each for each in self.base.layers if not each.is_foreign])
@@ -145,7 +188,7 @@ class _Push:
         if await self.target.mount(layer.digest, source.name) or await self.target.has(layer.digest):
             return
         try:
-            await self.upload(RemoteBlob(layer.digest, layer.size, source), f"a layer of {self.base.name}")
+            await self._upload(RemoteBlob(layer.digest, layer.size, source), f"a layer of {self.base.name}")
         except RegistryError as error:
             if error.status == 404:
                 raise TargetError(
@@ -160,7 +203,7 @@ class _Push:
         """The image exists from here on."""
         await self.target.put(tag, manifest, self.base.manifest.media_type)
 
-    async def mend(self, digests: tuple[str, ...], parts: tuple[Part, ...], config: BytesBlob) -> None:
+    async def mend(self, digests: tuple[str, ...], config: BytesBlob) -> None:
         """The registry lacks blobs that it had (or that it should have got); it may not say which."""
         missing = set(digests)
 
@@ -168,12 +211,12 @@ class _Push:
             return not missing or digest in missing
 
         await self._transfer([each for each in self.base.layers if lacks(each.digest) and not each.is_foreign])
-        for part in parts:
+        for part in self.parts:
             kept = self.known.fact(_LAYER, part.key)
             if kept is None or lacks(kept[1]):
-                await self.upload(self.layers.get(part.key) or await self._pack(part), part.note)
+                await self._upload(self.layers.get(part.key) or await self._pack(part), part.note)
         if lacks(config.digest):
-            await self.upload(config)
+            await self._upload(config)
 
     def remember(self, tops: tuple[Top, ...]) -> None:
         """What need not be asked for, or sent, next time."""
