@@ -9,7 +9,7 @@ import pytest
 
 from ..cluster import Cluster
 from ..commands import call, has
-from ..notebook import Notebook
+from ..notebook import Notebook, eventually
 from ..tenant import Tenant
 from .conftest import Bases
 from .index import PACKAGE, Index
@@ -87,6 +87,19 @@ def test_packages_are_installed_once(
         assert f"HELLO {number}!" in done.text
         fetched.append(index.fetched)
     assert fetched[0] == fetched[1]
+
+
+def test_stop_ends_a_build(open_builder: Callable[..., Notebook], bases: Bases, builds: Tenant) -> None:
+    """The cell says so, there is no job, and what built is gone from the cluster."""
+    notebook = open_builder()
+    request = notebook.send(f"%framework=pytorch;%name=halted;%s2i=kaniko\n%image={bases.python}\nprint('too late')")
+    notebook.until(lambda: builds.items("jobs"), 60, "build in the cluster")
+    notebook.interrupt()
+    cell = notebook.wait(request, 30)
+    assert cell.status == "error"
+    assert "halted was stopped before it started" in cell.error
+    eventually(lambda: not builds.items("jobs,pods,configmaps", "-l", "ciao.dev/builder"), 30, "clean namespace")
+    assert builds.items("pytorchjobs") == []
 
 
 def test_a_registry_with_a_login(
