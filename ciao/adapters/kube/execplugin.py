@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
-import signal
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from ciao.adapters.kube.apierrors import AccessError
 from ciao.adapters.kube.expiry import due, epoch
 from ciao.adapters.kube.login import INF, Credential, Pair, Plugin
 from ciao.adapters.kube.phrases import shortened
+from ciao.adapters.programs import end, started
 
 _PATIENCE = 60.0  # seconds; some wait for a person at a browser
 _QUOTED = 300  # characters of stderr
@@ -50,15 +48,7 @@ async def _run(plugin: Plugin, environ: Mapping[str, str], patience: float) -> t
     if program is None:
         raise _missing(plugin)
     try:
-        process = await asyncio.create_subprocess_exec(
-            program,
-            *plugin.args,
-            env=env,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,  # the kernel's interrupts are not for it
-        )
+        process = await started(program, *plugin.args, env=env, stdin=asyncio.subprocess.DEVNULL)
     except OSError as error:
         raise _failed(plugin, f"cannot be started ({error.strerror or error})") from error
     return await _outcome(process, plugin, patience)
@@ -78,21 +68,13 @@ async def _outcome(process: asyncio.subprocess.Process, plugin: Plugin, patience
         raise _failed(plugin, f"gives no answer within {patience:g} s", bytes(said)) from None
     finally:
         reading.cancel()
-        _kill(process)
-        await process.wait()
+        await end(process)
 
 
 async def _collect(stream: asyncio.StreamReader, said: bytearray) -> None:
     while piece := await stream.read(4096):
         said += piece
         del said[:-4096]
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    """With its children, which may hold its pipes."""
-    if process.returncode is None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _info(plugin: Plugin) -> str:

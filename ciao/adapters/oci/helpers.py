@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
 from collections.abc import Mapping
-from contextlib import suppress
 
 from attrs import field, frozen
 
 from ciao.adapters.kube.phrases import shortened
 from ciao.adapters.oci.errors import RegistryError
+from ciao.adapters.programs import end, started
 
 _PATIENCE = 30.0  # seconds
 _NONE = "credentials not found"
@@ -37,12 +35,7 @@ async def ask(helper: Helper, server: str) -> tuple[str, str] | None:
     if not helper.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
         raise _failed(helper, server, "is not a helper's name")
     try:
-        process = await asyncio.create_subprocess_exec(
-            helper.program, "get",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env=dict(helper.environ),
-            start_new_session=True,  # the kernel's interrupts are not for it
-        )  # fmt: skip
+        process = await started(helper.program, "get", env=helper.environ, stdin=asyncio.subprocess.PIPE)
     except OSError as error:
         raise _failed(helper, server, f"cannot be started ({error.strerror or error})") from error
     out, err, code = await _outcome(process, helper, server)
@@ -62,10 +55,7 @@ async def _outcome(process: asyncio.subprocess.Process, helper: Helper, server: 
     except TimeoutError:
         raise _failed(helper, server, f"gives no answer within {_PATIENCE:g} s") from None
     finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        await end(process)
 
 
 def _understood(out: bytes, helper: Helper, server: str) -> tuple[str, str] | None:

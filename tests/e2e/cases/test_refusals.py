@@ -90,7 +90,7 @@ def test_more_than_a_configmap_holds(notebook: Notebook) -> None:
     (notebook.home / "big.bin").write_bytes(bytes(1_200_000))
     cell = notebook.run(f"%file=big.bin\n{JOB}", timeout=40)
     assert cell.status == "error", cell.text
-    assert all(word in cell.error for word in ("1 MiB", "big.bin", "%image")), cell.error
+    assert all(word in cell.error for word in ("1 MiB", "big.bin", "%s2i=registry", "%volume")), cell.error
     assert nothing_made(notebook.tenant)
 
 
