@@ -28,11 +28,16 @@ async def begun(request: Coroutine[Any, Any, T], undo: Callable[[T], Awaitable[N
 
 
 async def quickly(work: Coroutine[Any, Any, None]) -> None:
-    """Also when this is cancelled meanwhile; that it failed, or took too long, is no error."""
+    """Done when this ends, also when it is cancelled meanwhile; that it failed, or took too long, is no error."""
 
     async def bounded() -> None:
         with suppress(RegistryError, TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await work
 
-    await asyncio.shield(asyncio.ensure_future(bounded()))
+    working = asyncio.ensure_future(bounded())
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        await asyncio.wait((working,))
+        raise
