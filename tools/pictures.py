@@ -1,6 +1,7 @@
 """``make pictures``: the screenshots of README.md, taken in JupyterLab as a user sees it.
 
-``make pictures ARGS=cluster`` takes the one that needs a cluster: that of the current kubeconfig.
+``make pictures ARGS=cluster`` takes one that needs a cluster: that of the current kubeconfig. So does ``ARGS=image``,
+which needs a registry, too, that this machine and the cluster know ($CIAO_REGISTRY_PUSH).
 
 A JupyterLab of its own (settings, workspaces and jobs under build/pictures) runs the examples in headless Chromium, by
 the keyboard alone. Pictures go to docs/images; somebody should look at them before they are committed.
@@ -73,6 +74,16 @@ for step in range(1, 100):
         batches.append(bytearray(40 << 20))
     time.sleep(0.7)
 """
+
+SHIPPED = """
+%framework=pytorch;%target=kubeflow
+%file=data
+from pathlib import Path
+
+rows = Path("data/rows.bin")
+print(f"{rows.stat().st_size / 2**20:.0f} MiB of data are here")
+"""
+_DATA = 200 << 20
 
 
 def main() -> int:
@@ -163,8 +174,24 @@ def cluster(page: Any, address: str) -> None:
     book.shoot("cluster", cell)
 
 
+def image(page: Any, address: str) -> None:
+    """A cell and its data become an image."""
+    with (WORK / "books" / "data" / "rows.bin").open("wb") as rows:
+        for _ in range(_DATA >> 20):
+            rows.write(secrets.token_bytes(1 << 19) + bytes(1 << 19))
+    book = Book(page, address, "image.ipynb")
+    cell = book.cells().first
+    book.edit(cell)
+    page.keyboard.press("Shift+Enter")
+    cell.get_by_text("◐").first.wait_for(timeout=30_000)
+    book.shoot("image-on-its-way", cell)
+    book.wait()
+    assert "of data are here" in cell.locator(".jp-OutputArea").inner_text(), cell.inner_text()
+    book.shoot("image", cell)
+
+
 PICTURES = (demo, failure, completion, interrupt)
-OF_A_CLUSTER = (cluster,)
+OF_A_CLUSTER = (cluster, image)
 
 
 class Book:
@@ -257,7 +284,11 @@ def prepare() -> None:
         json.dumps(SETTINGS), encoding="utf-8"
     )
     shutil.copytree(ROOT / "examples", WORK / "books", ignore=shutil.ignore_patterns("*.pt", ".*"))
-    small = {"completion": "%framework=pytorch\n", "interrupt": TRAINING.strip(), "cluster": GREEDY.strip()}
+    (WORK / "books" / "data").mkdir()
+    small = {
+        "completion": "%framework=pytorch\n", "interrupt": TRAINING.strip(), "cluster": GREEDY.strip(),
+        "image": SHIPPED.strip(),
+    }  # fmt: skip
     for name, source in small.items():
         book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
         book.metadata["kernelspec"] = {"name": "ciao", "display_name": "Ciao", "language": "python"}

@@ -15,7 +15,7 @@ from ..cluster import Cluster
 from ..commands import call, has
 from ..notebook import Notebook
 from ..registry import free_port, push
-from ..tenant import DEPLOY, Tenant, granted
+from ..tenant import DEPLOY, Tenant, granted, settle
 from ..wanted import wanted
 from .index import Index
 from .secured import Secured
@@ -57,6 +57,15 @@ def builds(tenant: Tenant) -> Tenant:
     """A tenant who may build in the cluster."""
     tenant.kubectl.apply(*granted(BUILDS, tenant.namespace, tenant.namespace))
     return tenant
+
+
+@pytest.fixture(scope="session")
+def builders_tenant(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
+    """One for all cases of a process that only build: a namespace takes as long as a build."""
+    found = settle(cluster, tmp_path_factory.mktemp("tenant"))
+    found.kubectl.apply(*granted(BUILDS, found.namespace, found.namespace))
+    yield found
+    found.kubectl("delete", "namespace", found.namespace, "--wait=false")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Collection, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -37,9 +38,9 @@ class BuilderContract(S2IClientContract):
     requirements: tuple[str, ...] = (PACKAGE,)
 
     @pytest.fixture(autouse=True)
-    def _place(self, cluster: Cluster, builds: Tenant, bases: Bases, index: Index, tmp_path: Path) -> None:
-        self.cluster, self.tenant, self.root, self.index = cluster, builds, tmp_path, index.url
-        self.base, self.path = bases.of(self.builder), f"{builds.namespace}/ciao"
+    def _place(self, cluster: Cluster, builders_tenant: Tenant, bases: Bases, index: Index, tmp_path: Path) -> None:
+        self.cluster, self.tenant, self.root, self.index = cluster, builders_tenant, tmp_path, index.url
+        self.base, self.path = bases.of(self.builder), f"{uuid.uuid4().hex}/ciao"
 
     def tree(self, files: Mapping[str, bytes], executable: Collection[str] = ()) -> tuple[S2IClient, str]:
         root = Path(tempfile.mkdtemp(dir=self.root))

@@ -139,19 +139,6 @@ def until(holds: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.3)
 
 
-def test_a_cell_with_its_files_runs(session: Callable[..., Session]) -> None:
-    """Files of any name are where the cell finds them, for anybody; the second time nothing is built."""
-    build = session()
-    source = Source(code=CODE, files=("data", "*.txt", "run.sh"))
-    image = build(source)
-    assert any(each.what.startswith("COPY") for each in build.told)
-    build.told.clear()
-    assert (build(source), build.told) == (image, [])
-    names = "cell.py|ciao_replica.py|data|it's $(a) [b] é.txt|run.sh"
-    assert run(image) == f"{names}|1,2|True"
-    until(lambda: build.left == [])
-
-
 def test_a_step_that_fails_is_told_with_what_it_printed(session: Callable[..., Session]) -> None:
     """It is the user's Dockerfile; nothing of the build is left, and no tag."""
     build = session()
