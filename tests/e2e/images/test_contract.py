@@ -116,7 +116,10 @@ class TestKaniko(BuilderContract):
 
 
 class TestTekton(BuilderContract):
+    """Its steps are Kaniko's, pip's among them."""
+
     builder = "tekton"
+    requirements = ()
 
     @pytest.fixture(autouse=True)
     def _there(self, cluster: Cluster) -> None:
