@@ -183,8 +183,6 @@ def image(page: Any, address: str) -> None:
     cell = book.cells().first
     book.edit(cell)
     page.keyboard.press("Shift+Enter")
-    cell.get_by_text("◐").first.wait_for(timeout=30_000)
-    book.shoot("image-on-its-way", cell)
     book.wait()
     assert "of data are here" in cell.locator(".jp-OutputArea").inner_text(), cell.inner_text()
     book.shoot("image", cell)
