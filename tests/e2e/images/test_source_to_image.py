@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,15 @@ def build(source: Source, given: dict[str, str], **environ: str) -> tuple[Image,
     return asyncio.run(main()), told
 
 
-def left() -> str:
-    """What a build might leave at the daemon."""
+def left(seconds: float = 60) -> str:
+    """What a build has left at the daemon; builds of other processes are there for seconds, too."""
+    first, end = set(_there().split()), time.monotonic() + seconds
+    while (still := first & set(_there().split())) and time.monotonic() < end:
+        time.sleep(0.5)
+    return "\n".join(sorted(still))
+
+
+def _there() -> str:
     containers = call("docker", "ps", "--all", "--format", "{{.Names}}")
     images = call("docker", "images", "--format", "{{.Repository}}")
     return "\n".join(each for each in (containers + images).splitlines() if "ciao-s2i-" in each or "ciao_s2i" in each)
