@@ -1,34 +1,14 @@
-"""Bytes that are uploaded: from a file, from memory, or straight from another registry."""
+"""Bytes that are uploaded: from memory, or straight from another registry."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from io import BytesIO
-from typing import BinaryIO
 
 from attrs import field, frozen
 
 from ciao.adapters.oci.session import Repository
-
-_PIECE = 1 << 20
-
-
-@frozen
-class FileBlob:
-    """``open`` gives a file at its beginning; it is closed here. Implements ``session.Blob``."""
-
-    digest: str
-    size: int
-    open: Callable[[], BinaryIO]
-
-    @asynccontextmanager
-    async def pieces(self, offset: int, count: int) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Read in another thread: a disk may be slow."""
-        with self.open() as file:
-            yield _read(file, offset, count)
 
 
 @frozen
@@ -50,7 +30,7 @@ class BytesBlob:
     @asynccontextmanager
     async def pieces(self, offset: int, count: int) -> AsyncIterator[AsyncIterator[bytes]]:
         """One."""
-        yield _read(BytesIO(self.content), offset, count)
+        yield _one(self.content[offset : offset + count])
 
 
 @frozen
@@ -68,15 +48,8 @@ class RemoteBlob:
             yield _cut(pieces, offset, count)
 
 
-async def _read(file: BinaryIO, offset: int, count: int) -> AsyncIterator[bytes]:
-    here = isinstance(file, BytesIO)
-    file.seek(offset)
-    while count > 0:
-        piece = file.read(min(_PIECE, count)) if here else await asyncio.to_thread(file.read, min(_PIECE, count))
-        if not piece:
-            return
-        count -= len(piece)
-        yield piece
+async def _one(piece: bytes) -> AsyncIterator[bytes]:
+    yield piece
 
 
 async def _cut(pieces: AsyncIterator[bytes], offset: int, count: int) -> AsyncIterator[bytes]:
