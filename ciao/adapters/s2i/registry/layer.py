@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import tarfile
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from attrs import field, frozen
 from ciao.adapters.s2i.apart import Stop
 from ciao.adapters.s2i.content import Content, Entry, changed
 from ciao.adapters.s2i.fingerprints import Fingerprint
+from ciao.adapters.s2i.tarring import END, directory_header, file_header, padding
 from ciao.core.errors import TargetError
 
 Spool = tempfile.SpooledTemporaryFile[bytes]
@@ -26,7 +26,6 @@ _SMALL = 8 << 20  # bytes that are kept in memory
 _PIECE = 1 << 20
 _LEVEL = 1  # ISA-L's: data are seldom worth more
 _GZIP = 31  # zlib's word for a gzip header and trailer, without name and time
-_BLOCK = tarfile.BLOCKSIZE
 
 
 @frozen(kw_only=True)
@@ -80,16 +79,16 @@ def pack(
     try:
         sink = _Sink(spool)
         for directory in _directories(root, entries := tuple(entries)):
-            sink.write(_header(directory, 0, 0o755, tarfile.DIRTYPE))
+            sink.write(directory_header(directory))
         packed = 0
         for entry in entries:
-            sink.write(_header(f"{root}/{entry.path}", entry.size, 0o755 if entry.executable else 0o644))
+            sink.write(file_header(f"{root}/{entry.path}", entry.size, executable=entry.executable))
             for piece in _read(content, entry, expected[entry.path], stop):
                 sink.write(piece)
                 packed += len(piece)
                 done(packed)
-            sink.write(b"\0" * (-entry.size % _BLOCK))
-        sink.write(b"\0" * (2 * _BLOCK))
+            sink.write(padding(entry.size))
+        sink.write(END)
         return sink.finished()
     except OSError as error:
         spool.close()
@@ -156,10 +155,3 @@ def _directories(root: str, entries: Iterable[Entry]) -> list[str]:
         parts = f"{root}/{entry.path}".split("/")[:-1]
         found.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
     return sorted(found)
-
-
-def _header(name: str, size: int, mode: int, kind: bytes = tarfile.REGTYPE) -> bytes:
-    """Of a tar in the format of POSIX 2001, which has room for any name and any size."""
-    info = tarfile.TarInfo(name)
-    info.size, info.mode, info.type = size, mode, kind
-    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
