@@ -9,6 +9,7 @@ from .store import Store, Traits, digest_of
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_UNKNOWN = Error("BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
 _UNFIT = Error("DIGEST_INVALID", "provided digest did not match uploaded content")
 
 
@@ -51,20 +52,20 @@ def upload(request: Request, store: Store, traits: Traits, name: str, session: s
     known = store.known(name)
     data = known.uploads.get(session) if known else None
     if known is None or data is None:
-        return refused(404, Error("BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"))
+        return refused(404, _UNKNOWN)
     if not traits.resumes and request.asked("_state") != str(len(data)):
         if request.method != "GET":
-            del known.uploads[session]  # what is known of it and what is there differ
+            known.uploads.pop(session, None)  # what is known of it and what is there differ
         return refused(404, Error("BLOB_UPLOAD_INVALID", "blob upload invalid"))
     if request.method == "GET":
         return _under_way(request, traits, name, session, len(data), 204)
     if request.method == "DELETE":
-        del known.uploads[session]
+        known.uploads.pop(session, None)
         return Answer(204, VERSION)
     if request.method == "PATCH":
         return _chunk(request, traits, name, session, data)
     if request.method == "PUT":
-        return _complete(request, store, traits, name, session)
+        return _complete(request, store, traits, name, session, data)
     return refused(405, Error("UNSUPPORTED", "The operation is unsupported."))
 
 
@@ -79,14 +80,14 @@ def _chunk(request: Request, traits: Traits, name: str, session: str, data: byte
     return _under_way(request, traits, name, session, len(data))
 
 
-def _complete(request: Request, store: Store, traits: Traits, name: str, session: str) -> Answer:
+def _complete(request: Request, store: Store, traits: Traits, name: str, session: str, data: bytearray) -> Answer:
     digest = request.asked("digest")
     if not digest:
         return refused(400, Error("DIGEST_INVALID", "provided digest did not match uploaded content", "digest missing"))
-    data = store.repository(name).uploads[session]
     for piece in request.pieces():
         data += piece
-    del store.repository(name).uploads[session]
+    if store.repository(name).uploads.pop(session, None) is None:
+        return refused(404, _UNKNOWN)  # it was given up meanwhile
     if digest_of(data) != digest:
         return refused(400, _UNFIT)
     store.add(name, bytes(data))
